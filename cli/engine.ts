@@ -1,0 +1,217 @@
+import { spawn, spawnSync } from "node:child_process";
+import * as fs from "node:fs";
+import * as path from "node:path";
+import { parse } from "yaml";
+import type { Parts } from "../artifacts/types";
+import { passphraseFile, root, stateDir, stateFolder, writeAtomically } from "./paths";
+
+/** The Pulumi CLI with its home folder, as the artefact cache gives it. */
+export interface Toolchain {
+  cli: string;
+  pulumiHome: string;
+  parts: Record<string, Parts>;
+}
+
+/** How one engine command ended and, where it was captured, what it printed. */
+export interface EngineResult {
+  code: number;
+  stdout: string;
+  stderr: string;
+}
+
+export interface RunOptions {
+  /** `inherit` shows the engine's own output; `capture` returns it. Default `capture`. */
+  output?: "inherit" | "capture";
+  /** Besides the screen, append the output to this file. */
+  log?: string;
+  env?: NodeJS.ProcessEnv;
+}
+
+/** Commands that read a stack's configuration and so get the effective configuration file. */
+const configured = new Set(["up", "update", "preview", "pre", "destroy", "down", "dn", "refresh", "import", "watch"]);
+/** Commands in which the policy pack has a say. */
+const policed = new Set(["up", "update", "preview", "pre"]);
+
+/**
+ * The environment in which the engine and all that it starts run. A backend or passphrase that the user has
+ * set wins, so that a team can keep its state where it likes.
+ */
+export function engineEnvironment(toolchain: Toolchain): NodeJS.ProcessEnv {
+  const env: NodeJS.ProcessEnv = { ...process.env };
+  env["PULUMI_HOME"] = toolchain.pulumiHome;
+  env["PATH"] = `${path.dirname(toolchain.cli)}${path.delimiter}${env["PATH"] ?? ""}`;
+  env["PULUMI_BACKEND_URL"] ??= `file://${stateFolder("backend")}`;
+  if (env["PULUMI_CONFIG_PASSPHRASE"] === undefined) env["PULUMI_CONFIG_PASSPHRASE_FILE"] ??= passphraseFile();
+  env["PULUMI_NODEJS_TRANSPILE_ONLY"] ??= "true"; // types are checked by `npm test`, once
+  env["PULUMI_SKIP_UPDATE_CHECK"] = "true";
+  env["PULUMI_DIY_BACKEND_DISABLE_CHECKPOINT_BACKUPS"] ??= "true"; // halves the writes of the file backend
+  if (Object.values(toolchain.parts).includes("stand-in")) {
+    env["PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION"] = "true";
+  }
+  return env;
+}
+
+/** The stack that a command line names by `--stack X`, `--stack=X` or `-s X`; undefined where it names none. */
+export function stackOf(args: readonly string[]): string | undefined {
+  for (const [i, arg] of args.entries()) {
+    if (arg === "--stack" || arg === "-s") return args[i + 1];
+    if (arg.startsWith("--stack=")) return arg.slice("--stack=".length);
+  }
+  return undefined;
+}
+
+/**
+ * What is added to a Pulumi command line of the user's: the effective configuration and the policy pack,
+ * each unless the line has its own.
+ */
+export function withProjectDefaults(args: readonly string[], effectiveConfig: string | undefined): string[] {
+  const verb = args.find((arg) => !arg.startsWith("-")) ?? "";
+  const has = (flag: string) => args.some((arg) => arg === flag || arg.startsWith(`${flag}=`));
+  const added: string[] = [];
+  if (configured.has(verb) && effectiveConfig && !has("--config-file")) added.push("--config-file", effectiveConfig);
+  if (policed.has(verb) && !has("--policy-pack")) added.push("--policy-pack", path.join(root, "policies"));
+  return [...args, ...added];
+}
+
+/** The Pulumi engine on this project's stacks. */
+export class Engine {
+  readonly toolchain: Toolchain;
+  readonly env: NodeJS.ProcessEnv;
+
+  constructor(toolchain: Toolchain) {
+    this.toolchain = toolchain;
+    this.env = engineEnvironment(toolchain);
+  }
+
+  /** The user's or a verb's command line with the effective configuration and the policy pack added. */
+  defaults(args: readonly string[], effectiveConfig: string | undefined): string[] {
+    return withProjectDefaults(args, effectiveConfig);
+  }
+
+  /** Whether the command runs the program, which then reads the artefact cache. */
+  needsProgram(args: readonly string[]): boolean {
+    return configured.has(args.find((arg) => !arg.startsWith("-")) ?? "");
+  }
+
+  /** Forgets an empty stack with its history and its effective configuration. */
+  async removeStack(stack: string): Promise<void> {
+    const removed = await this.run(["stack", "rm", stack, "--yes", "--non-interactive", "--preserve-config"]);
+    if (removed.code !== 0) throw new Error(removed.stderr.trim());
+    fs.rmSync(path.join(stateFolder("project"), `Pulumi.${stack}.yaml`), { force: true });
+  }
+
+  /** Runs one Pulumi command to its end. Ctrl-C reaches the engine, which then stops in an orderly way. */
+  run(args: readonly string[], options: RunOptions = {}): Promise<EngineResult> {
+    const capture = options.output !== "inherit";
+    return new Promise((resolve, reject) => {
+      const child = spawn(this.toolchain.cli, args, {
+        cwd: root,
+        env: { ...this.env, ...options.env },
+        stdio: capture || options.log ? ["inherit", "pipe", "pipe"] : "inherit",
+      });
+      const log = options.log ? fs.createWriteStream(options.log, { flags: "a", mode: 0o600 }) : undefined;
+      const result: EngineResult = { code: 1, stdout: "", stderr: "" };
+      const collect = (stream: "stdout" | "stderr") => (chunk: Buffer) => {
+        if (capture) result[stream] += chunk.toString("utf8");
+        else process[stream].write(chunk);
+        log?.write(chunk);
+      };
+      child.stdout?.on("data", collect("stdout"));
+      child.stderr?.on("data", collect("stderr"));
+      // The terminal sends Ctrl-C to the whole process group, so the engine has it already: wait for its end.
+      const wait = () => undefined;
+      const pass = () => child.kill("SIGINT");
+      process.on("SIGINT", wait);
+      process.on("SIGTERM", pass);
+      child.on("error", reject);
+      child.on("close", (code, signal) => {
+        process.off("SIGINT", wait);
+        process.off("SIGTERM", pass);
+        log?.end();
+        resolve({ ...result, code: code ?? (signal ? 130 : 1) });
+      });
+    });
+  }
+
+  /** Runs a command whose output is JSON. Throws an error with the engine's words when it fails. */
+  async json<T>(args: readonly string[]): Promise<T> {
+    const result = await this.run([...args, "--json"]);
+    if (result.code !== 0) throw new Error((result.stderr || result.stdout).trim());
+    return JSON.parse(result.stdout) as T;
+  }
+
+  /** Whether the backend has the stack. */
+  async exists(stack: string): Promise<boolean> {
+    const stacks = await this.json<{ name: string }[]>(["stack", "ls"]);
+    return stacks.some((entry) => entry.name === stack || entry.name.endsWith(`/${stack}`));
+  }
+
+  /**
+   * Makes the stack unless it exists, and returns the path of its effective configuration: the file of the
+   * checkout plus the salt of this state directory's passphrase. The salt belongs to one state directory, so
+   * it stays out of the checkout. A file that carries a salt of its own is used as it is.
+   */
+  async prepare(stack: string): Promise<string> {
+    const tracked = path.join(root, `Pulumi.${stack}.yaml`);
+    const text = fs.readFileSync(tracked, "utf8");
+    const ownSalt = (parse(text) as { encryptionsalt?: string } | null)?.encryptionsalt !== undefined;
+    const project = stateFolder("project");
+    const effective = path.join(project, `Pulumi.${stack}.yaml`);
+    writeAtomically(path.join(project, "Pulumi.yaml"), fs.readFileSync(path.join(root, "Pulumi.yaml"), "utf8"));
+    if (!(await this.exists(stack))) {
+      fs.rmSync(effective, { force: true });
+      const made = await this.run(["-C", ownSalt ? root : project, "stack", "init", stack, "--non-interactive"]);
+      if (made.code !== 0) throw new Error(`the stack ${stack} could not be made: ${made.stderr.trim()}`);
+    }
+    if (ownSalt) return tracked;
+    writeAtomically(effective, `${text.trimEnd()}\nencryptionsalt: ${this.salt(effective, stack)}\n`, 0o600);
+    return effective;
+  }
+
+  /** The salt from the effective file of the last time or, where that was lost, from the stack's checkpoint. */
+  private salt(effective: string, stack: string): string {
+    if (fs.existsSync(effective)) {
+      const kept = (parse(fs.readFileSync(effective, "utf8")) as { encryptionsalt?: string } | null)?.encryptionsalt;
+      if (kept) return kept;
+    }
+    const exported = spawnSync(this.toolchain.cli, ["stack", "export", "--stack", stack], {
+      cwd: root,
+      env: this.env,
+      encoding: "utf8",
+      maxBuffer: 1 << 30,
+    });
+    const deployment = JSON.parse(exported.stdout || "{}") as {
+      deployment?: { secrets_providers?: { state?: { salt?: string } } };
+    };
+    const salt = deployment.deployment?.secrets_providers?.state?.salt;
+    if (!salt)
+      throw new Error(`the salt of stack ${stack} is neither in ${effective} nor in its state below ${stateDir()}`);
+    return salt;
+  }
+
+  /**
+   * Removes the lock of an engine that died. Pulumi's own lock names the process that holds it, so one that
+   * still runs on this machine keeps its lock and the caller gets an error.
+   */
+  async releaseStaleLock(stack: string): Promise<void> {
+    for (const lock of this.locks(stack)) {
+      const holder = JSON.parse(fs.readFileSync(lock, "utf8")) as { pid?: number; hostname?: string };
+      if (holder.pid && fs.existsSync(`/proc/${holder.pid}`)) {
+        throw new Error(
+          `another run works on stack ${stack} (process ${holder.pid}): wait for it, or end it and try again`,
+        );
+      }
+      fs.rmSync(lock, { force: true });
+    }
+  }
+
+  private locks(stack: string): string[] {
+    const url = this.env["PULUMI_BACKEND_URL"] ?? "";
+    if (!url.startsWith("file://")) return [];
+    const folder = path.join(url.slice("file://".length), ".pulumi", "locks");
+    if (!fs.existsSync(folder)) return [];
+    return (fs.readdirSync(folder, { recursive: true }) as string[])
+      .filter((file) => file.endsWith(".json") && path.basename(path.dirname(file)) === stack)
+      .map((file) => path.join(folder, file));
+  }
+}

@@ -1,0 +1,62 @@
+import * as fs from "node:fs";
+import * as https from "node:https";
+import { parse } from "yaml";
+
+/** A read-only client of one API server, enough for probes: GET with the kubeconfig's client certificate. */
+export interface KubeReader {
+  get<T>(path: string, timeoutMs?: number): Promise<T>;
+}
+
+interface Kubeconfig {
+  clusters: { cluster: { server: string; "certificate-authority-data": string } }[];
+  users: { user: { "client-certificate-data"?: string; "client-key-data"?: string; token?: string } }[];
+}
+
+/** Status codes of the API server's own answers become errors with its message. */
+export class KubeError extends Error {
+  readonly status: number;
+  constructor(status: number, message: string) {
+    super(message);
+    this.status = status;
+  }
+}
+
+/** Opens the cluster of a kubeconfig file with one cluster and one user. */
+export function openKube(kubeconfigPath: string): KubeReader {
+  const config = parse(fs.readFileSync(kubeconfigPath, "utf8")) as Kubeconfig;
+  const cluster = config.clusters[0]?.cluster;
+  const user = config.users[0]?.user;
+  if (!cluster || !user) throw new Error(`${kubeconfigPath} names no cluster or no user`);
+  const decode = (value?: string) => (value ? Buffer.from(value, "base64") : undefined);
+  const agent = new https.Agent({
+    keepAlive: true,
+    ca: decode(cluster["certificate-authority-data"]),
+    cert: decode(user["client-certificate-data"]),
+    key: decode(user["client-key-data"]),
+  });
+  return {
+    get<T>(path: string, timeoutMs = 5000): Promise<T> {
+      return new Promise<T>((resolve, reject) => {
+        const headers: Record<string, string> = { accept: "application/json" };
+        if (user.token) headers["authorization"] = `Bearer ${user.token}`;
+        const request = https.get(new URL(path, cluster.server), { agent, headers, timeout: timeoutMs }, (response) => {
+          const chunks: Buffer[] = [];
+          response.on("data", (chunk: Buffer) => chunks.push(chunk));
+          response.on("error", reject);
+          response.on("end", () => {
+            const text = Buffer.concat(chunks).toString("utf8");
+            const status = response.statusCode ?? 0;
+            if (status >= 400) {
+              const message = text.startsWith("{") ? (JSON.parse(text) as { message?: string }).message : text;
+              reject(new KubeError(status, message || `status ${status}`));
+              return;
+            }
+            resolve((text.startsWith("{") ? JSON.parse(text) : text) as T);
+          });
+        });
+        request.on("timeout", () => request.destroy(new Error(`no answer from ${cluster.server} in ${timeoutMs} ms`)));
+        request.on("error", reject);
+      });
+    },
+  };
+}

@@ -1,0 +1,81 @@
+import { parseArgs } from "node:util";
+import { UserError } from "./ui";
+
+const usage = `usage: npm run <verb> [-- options]
+
+  up         make the stack what the program says          --stack NAME --yes
+  preview    show what up would change                     --stack NAME
+  destroy    remove what up made                           --stack NAME --yes
+  status     show what runs, probed from outside           --stack NAME --json
+  artifacts  list, fetch, verify or prune the outside parts
+  test       run the tests: [static] [unit] [policies] [engine] [e2e]   --grep TEXT
+
+npx pulumi ... runs the pinned Pulumi CLI on this project's stacks.`;
+
+interface Line {
+  values: { stack?: string; yes?: boolean; json?: boolean; grep?: string; help?: boolean };
+  positionals: string[];
+  rest: string[];
+}
+
+/** Splits a verb's command line. Throws a UserError with the usage for an option that does not exist. */
+function parse(argv: string[]): Line {
+  const dashes = argv.indexOf("--");
+  const own = dashes < 0 ? argv : argv.slice(0, dashes);
+  try {
+    const { values, positionals } = parseArgs({
+      args: own,
+      allowPositionals: true,
+      options: {
+        stack: { type: "string", short: "s" },
+        yes: { type: "boolean", short: "y" },
+        json: { type: "boolean" },
+        grep: { type: "string", short: "g" },
+        help: { type: "boolean", short: "h" },
+      },
+    });
+    return { values, positionals, rest: dashes < 0 ? [] : argv.slice(dashes + 1) };
+  } catch (error) {
+    throw new UserError(`${(error as Error).message}\n\n${usage}`);
+  }
+}
+
+/** Verbs load what they need and no more: `status` must not wait for the engine's libraries. */
+async function dispatch(verb: string | undefined, argv: string[]): Promise<number> {
+  if (verb === "pulumi") return (await import("./up")).pulumi(argv);
+  if (verb === "artifacts") return (await import("./artifacts")).artifacts(argv);
+  const { values, positionals, rest } = parse(argv);
+  const options = { ...values, rest };
+  if (values.help || !verb) {
+    process.stdout.write(`${usage}\n`);
+    return verb ? 0 : 1;
+  }
+  switch (verb) {
+    case "up":
+      return (await import("./up")).up(options);
+    case "preview":
+      return (await import("./up")).preview(options);
+    case "destroy":
+      return (await import("./up")).destroy(options);
+    case "status":
+      return (await import("./status")).status(options);
+    case "test":
+      return (await import("./test")).test(positionals, values);
+    default:
+      throw new UserError(`no verb "${verb}"\n\n${usage}`);
+  }
+}
+
+/** Runs one verb and returns the exit code. Mistakes of the user's are one message; anything else shows its stack. */
+export async function main(argv: string[]): Promise<number> {
+  try {
+    return await dispatch(argv[0], argv.slice(1));
+  } catch (error) {
+    if (error instanceof UserError || (error as { userError?: boolean }).userError) {
+      process.stderr.write(`${(error as Error).message}\n`);
+    } else {
+      process.stderr.write(`${(error as Error).stack ?? error}\n`);
+    }
+    return 1;
+  }
+}

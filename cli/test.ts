@@ -1,0 +1,101 @@
+import { spawn } from "node:child_process";
+import * as fs from "node:fs";
+import * as os from "node:os";
+import * as path from "node:path";
+import { root } from "./paths";
+import { duration, say, UserError } from "./ui";
+
+interface Totals {
+  passed: number;
+  failed: number;
+  skipped: number;
+}
+
+/** One part of a test run: either commands that pass or fail as a whole, or a mocha run with its own totals. */
+interface Layer {
+  name: string;
+  commands?: { name: string; argv: string[]; cwd?: string }[];
+  mocha?: string[];
+}
+
+const bin = (name: string) => path.join(root, "node_modules", ".bin", name);
+
+/** In the order in which they fail fastest. */
+const layers: Layer[] = [
+  {
+    name: "static",
+    commands: [
+      { name: "types", argv: [bin("tsc"), "--noEmit"] },
+      { name: "lint", argv: [bin("eslint"), ".", "--max-warnings=0"] },
+      { name: "format", argv: [bin("prettier"), "--check", ".", "--log-level", "warn"] },
+    ],
+  },
+  { name: "unit", mocha: ["tests/unit/**/*.test.ts", "apps/*/test/**/*.test.ts"] },
+  { name: "policies", mocha: ["tests/policies/**/*.test.ts"] },
+  { name: "engine", mocha: ["tests/engine/**/*.test.ts"] },
+  { name: "e2e", mocha: ["tests/e2e/**/*.test.ts"] },
+];
+
+function run(argv: string[], env: NodeJS.ProcessEnv = {}, cwd = root): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const [command, ...args] = argv as [string, ...string[]];
+    const child = spawn(command, args, {
+      cwd,
+      env: { ...process.env, ...env },
+      stdio: ["ignore", "inherit", "inherit"],
+    });
+    child.on("error", reject);
+    child.on("close", (code) => resolve(code ?? 1));
+  });
+}
+
+async function runMocha(patterns: string[], filter: string | undefined): Promise<Totals> {
+  const file = path.join(fs.mkdtempSync(path.join(os.tmpdir(), "groundwork-totals-")), "totals.json");
+  const argv = [bin("mocha"), "--reporter", path.join(root, "cli", "mocha-reporter.cjs"), "--exit", ...patterns];
+  if (filter) argv.push("--grep", filter);
+  const code = await run(argv, { GROUNDWORK_TOTALS: file });
+  const totals = fs.existsSync(file) ? (JSON.parse(fs.readFileSync(file, "utf8")) as Totals) : undefined;
+  fs.rmSync(path.dirname(file), { recursive: true, force: true });
+  // A run that dies before its end, or that finds no test, is a failure of its own.
+  if (!totals) return { passed: 0, failed: 1, skipped: 0 };
+  if (code !== 0 && totals.failed === 0) return { ...totals, failed: 1 };
+  if (totals.passed + totals.failed === 0) return { ...totals, failed: 1 };
+  return totals;
+}
+
+async function runLayer(layer: Layer, filter: string | undefined): Promise<Totals> {
+  if (layer.mocha) return runMocha(layer.mocha, filter);
+  const totals: Totals = { passed: 0, failed: 0, skipped: 0 };
+  for (const command of layer.commands ?? []) {
+    const passed = (await run(command.argv, {}, command.cwd)) === 0;
+    say(`  ${passed ? "ok  " : "FAIL"} ${command.name}`);
+    totals[passed ? "passed" : "failed"] += 1;
+  }
+  return totals;
+}
+
+/**
+ * `npm test [layers]`: runs the layers (all, unless some are named) and closes with the line
+ * `N passed, N failed`. A later layer runs even when an earlier one failed, so that one run shows everything.
+ */
+export async function test(names: string[], options: { grep?: string }): Promise<number> {
+  const unknown = names.filter((name) => !layers.some((layer) => layer.name === name));
+  if (unknown.length) {
+    throw new UserError(
+      `no test layer "${unknown.join(", ")}": there are ${layers.map((layer) => layer.name).join(", ")}`,
+    );
+  }
+  const sum: Totals = { passed: 0, failed: 0, skipped: 0 };
+  for (const layer of layers.filter((each) => names.length === 0 || names.includes(each.name))) {
+    say(`\n== ${layer.name}`);
+    const started = Date.now();
+    const totals = await runLayer(layer, options.grep);
+    say(
+      `== ${layer.name}: ${totals.passed} passed, ${totals.failed} failed in ${duration((Date.now() - started) / 1000)}`,
+    );
+    for (const key of ["passed", "failed", "skipped"] as const) sum[key] += totals[key];
+  }
+  const skipped = sum.skipped ? `, ${sum.skipped} skipped` : "";
+  process.stdout.write(`\n${sum.passed} passed, ${sum.failed} failed${skipped}\n`);
+  return sum.failed === 0 ? 0 : 1;
+}

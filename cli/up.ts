@@ -1,0 +1,111 @@
+import { ensureArtifacts } from "./artifacts";
+import { Engine, stackOf } from "./engine";
+import { chosenStack, forgetOutputs, saveOutputs } from "./stack";
+import { readStatus, statusTable } from "./status";
+import { ask, duration, logFile, say, step, UserError } from "./ui";
+import { openEngine, reviveMachines, checkMachine, checkSettings } from "./prepare";
+
+export interface VerbOptions {
+  stack?: string;
+  yes?: boolean;
+  /** Further arguments for the engine, after `--`. */
+  rest?: string[];
+}
+
+/** Whether the verb must not ask: told so, or nobody is there to answer. */
+const silent = (options: VerbOptions): boolean => Boolean(options.yes) || !process.stdin.isTTY || !process.stdout.isTTY;
+
+/** What every verb of the engine needs before it starts. Nothing is changed before the settings were found right. */
+async function ready(stack: string, what: { machine: boolean }): Promise<{ engine: Engine; config: string }> {
+  const settings = checkSettings(stack);
+  const engine = await openEngine();
+  await ensureArtifacts("all");
+  if (what.machine) await checkMachine(stack, settings);
+  await engine.releaseStaleLock(stack);
+  return { engine, config: await engine.prepare(stack) };
+}
+
+/** `npm run up`: makes the stack what the program says, then shows what runs and where. */
+export async function up(options: VerbOptions): Promise<number> {
+  const stack = chosenStack(options.stack);
+  const started = Date.now();
+  const { engine, config } = await ready(stack, { machine: true });
+  await reviveMachines(stack);
+  const log = logFile(`up-${stack}`);
+  const args = ["up", "--stack", stack, "--suppress-outputs", ...(options.rest ?? [])];
+  if (silent(options)) args.push("--yes", "--non-interactive", "--skip-preview");
+  // A pipe has no room for the engine's live display, so with a terminal it gets the terminal itself.
+  const { code } = await step(
+    `bring up ${stack}`,
+    () => engine.run(engine.defaults(args, config), { output: "inherit", ...(silent(options) ? { log } : {}) }),
+    silent(options) ? { log } : {},
+  );
+  if (code !== 0) {
+    say(`up of ${stack} did not finish. What was made is kept: mend the cause above and run the same command again.`);
+    return 1;
+  }
+  const status = await readStatus(await saveOutputs(engine, stack));
+  process.stdout.write(`\n${statusTable(status)}\n\n`);
+  say(`CA certificate: ${status.ca}`);
+  for (const url of Object.values(status.endpoints)) say(`try: curl --cacert ${status.ca} ${url}/items`);
+  say(`up in ${duration((Date.now() - started) / 1000)}`);
+  return status.components.every((component) => component.ready) ? 0 : 1;
+}
+
+/** `npm run preview`: what `up` would change, and which policy it breaks. */
+export async function preview(options: VerbOptions): Promise<number> {
+  const stack = chosenStack(options.stack);
+  const { engine, config } = await ready(stack, { machine: false });
+  const { code } = await engine.run(engine.defaults(["preview", "--stack", stack, ...(options.rest ?? [])], config), {
+    output: "inherit",
+  });
+  return code === 0 ? 0 : 1;
+}
+
+/** `npm run destroy`: removes what `up` made, and nothing else. Asks for the stack's name unless told `--yes`. */
+export async function destroy(options: VerbOptions): Promise<number> {
+  const stack = chosenStack(options.stack);
+  const engine = await openEngine();
+  if (!(await engine.exists(stack))) {
+    say(`stack ${stack} does not exist: nothing to destroy`);
+    return 0;
+  }
+  if (
+    !silent(options) &&
+    (await ask(`This deletes stack ${stack} with all its data. Type its name to go on: `)) !== stack
+  ) {
+    throw new UserError("not destroyed: the name was not given");
+  }
+  await engine.releaseStaleLock(stack);
+  const config = await engine.prepare(stack);
+  const log = logFile(`destroy-${stack}`);
+  const args = ["destroy", "--stack", stack, "--yes", "--skip-preview", "--non-interactive", ...(options.rest ?? [])];
+  const { code } = await step(
+    `destroy ${stack}`,
+    () => engine.run(engine.defaults(args, config), { output: "inherit", log }),
+    { log },
+  );
+  if (code !== 0) {
+    say(`destroy of ${stack} did not finish: mend the cause above and run the same command again.`);
+    return 1;
+  }
+  forgetOutputs(stack);
+  await engine.removeStack(stack);
+  return 0;
+}
+
+/** `npx pulumi ...`: the user's own command line with the project's defaults. */
+export async function pulumi(args: string[]): Promise<number> {
+  const engine = await openEngine();
+  const stack = stackOf(args);
+  let config: string | undefined;
+  if (engine.needsProgram(args)) {
+    await ensureArtifacts("all");
+    if (stack) {
+      checkSettings(chosenStack(stack));
+      config = await engine.prepare(stack);
+    }
+  }
+  const { code } = await engine.run(engine.defaults(args, config), { output: "inherit" });
+  return code;
+}
