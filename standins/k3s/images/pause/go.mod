@@ -1,0 +1,3 @@
+module groundwork/standins/k3s/images/pause
+
+go 1.26.0
