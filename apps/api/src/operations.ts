@@ -1,0 +1,73 @@
+import type { FastifyInstance } from "fastify";
+import type { Health } from "./health";
+import type { Metrics } from "./metrics";
+import { version } from "./version";
+
+const tags = ["operations"];
+
+const readiness = {
+  type: "object",
+  required: ["ready", "phase", "database"],
+  properties: {
+    ready: { type: "boolean" },
+    phase: { type: "string", enum: ["starting", "migrating", "ready", "stopping"] },
+    database: { type: "string", enum: ["reachable", "unreachable", "unknown"] },
+  },
+} as const;
+
+/** What probes, scrapers and tools ask for. */
+export function operationsRoutes(app: FastifyInstance, health: Health, metrics: Metrics, document: () => object): void {
+  app.get(
+    "/healthz",
+    {
+      schema: {
+        tags,
+        operationId: "liveness",
+        summary: "Whether the process is alive; the database does not matter",
+        response: {
+          200: {
+            description: "Alive.",
+            type: "object",
+            required: ["status", "version"],
+            properties: { status: { type: "string", const: "ok" }, version: { type: "string" } },
+          },
+        },
+      },
+    },
+    async () => ({ status: "ok", version }),
+  );
+
+  app.get(
+    "/readyz",
+    {
+      schema: {
+        tags,
+        operationId: "readiness",
+        summary: "Whether traffic may come: schema up to date, database reachable, not shutting down",
+        response: {
+          200: { description: "Ready.", ...readiness },
+          503: { description: "Not ready.", ...readiness },
+        },
+      },
+    },
+    async (_, reply) => {
+      const state = await health.readiness();
+      return reply.code(state.ready ? 200 : 503).send(state);
+    },
+  );
+
+  app.get(
+    "/metrics",
+    {
+      schema: {
+        tags,
+        operationId: "metrics",
+        summary: "Metrics in Prometheus's text format",
+        response: { 200: { description: "Metrics.", content: { "text/plain": { schema: { type: "string" } } } } },
+      },
+    },
+    async (_, reply) => reply.type(metrics.registry.contentType).send(await metrics.registry.metrics()),
+  );
+
+  app.get("/openapi.json", { schema: { tags, hide: true } }, async () => document());
+}

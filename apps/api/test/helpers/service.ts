@@ -1,0 +1,93 @@
+import { Writable } from "node:stream";
+import pino from "pino";
+import { readConfig } from "../../src/config";
+import { safeError } from "../../src/log";
+import { type Service, startService } from "../../src/service";
+import { type MountedSecret, postgres } from "./postgres";
+
+/** A service in this process with its own database, and everything that it logged. */
+export interface Running extends Service {
+  url: string;
+  secret: MountedSecret;
+  logs: string[];
+  /** Stops the service and forgets its files. */
+  end(): Promise<void>;
+}
+
+let databases = 0;
+
+/** A name that no other test of this run uses. */
+export const databaseName = (): string => `test_${process.pid}_${++databases}`;
+
+/** Starts a service on a free port, with its own new database or the one of `secret`, and waits for the schema. */
+export async function running(env: NodeJS.ProcessEnv = {}, secret?: MountedSecret): Promise<Running> {
+  const server = await postgres();
+  const mounted = secret ?? (await server.makeDatabase(databaseName()));
+  const logs: string[] = [];
+  const sink = new Writable({
+    write(chunk: Buffer, _, done) {
+      logs.push(chunk.toString());
+      done();
+    },
+  });
+  const config = readConfig({
+    PORT: "0",
+    HOST: "127.0.0.1",
+    DB_DIR: mounted.folder,
+    DB_CA: server.caFile,
+    DRAIN_DELAY_MS: "0",
+    ...env,
+  });
+  const service = await startService(config, pino({ serializers: { err: safeError } }, sink));
+  await service.migrated;
+  return {
+    ...service,
+    url: `http://127.0.0.1:${service.port}`,
+    secret: mounted,
+    logs,
+    async end() {
+      await service.stop();
+      if (!secret) mounted.remove();
+    },
+  };
+}
+
+/** An answer, read to its end. */
+export interface Answer {
+  status: number;
+  headers: Headers;
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- tests look into bodies freely
+  body: any;
+}
+
+/** One request; a body that is no text is sent as JSON. */
+export async function ask(
+  url: string,
+  method = "GET",
+  body?: unknown,
+  headers: Record<string, string> = {},
+): Promise<Answer> {
+  const response = await fetch(url, {
+    method,
+    body: body === undefined ? undefined : typeof body === "string" ? body : JSON.stringify(body),
+    headers: { ...(body === undefined ? {} : { "content-type": "application/json" }), ...headers },
+  });
+  const text = await response.text();
+  const json = response.headers.get("content-type")?.includes("json");
+  return { status: response.status, headers: response.headers, body: json ? JSON.parse(text) : text };
+}
+
+/** Asks until `good` holds. */
+export async function until<T>(
+  what: string,
+  ask: () => Promise<T>,
+  good: (value: T) => boolean,
+  ms = 10_000,
+): Promise<T> {
+  for (const deadline = Date.now() + ms; ;) {
+    const value = await ask();
+    if (good(value)) return value;
+    if (Date.now() > deadline) throw new Error(`${what}: not within ${ms} ms, last ${JSON.stringify(value)}`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
