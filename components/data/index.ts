@@ -1,0 +1,2 @@
+export * from "./postgres-operator";
+export * from "./postgres";

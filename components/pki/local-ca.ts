@@ -1,0 +1,109 @@
+import * as pulumi from "@pulumi/pulumi";
+import * as k8s from "@pulumi/kubernetes";
+import * as tls from "@pulumi/tls";
+import { NamespaceRef } from "../workload";
+
+export interface LocalCaArgs {
+  /** Shown to people as the issuer. @default "Groundwork local CA" */
+  commonName?: string;
+  /** @default 87600, ten years */
+  validityHours?: number;
+}
+
+/** What a certificate is for. */
+export interface LeafArgs {
+  /** Names that clients use. */
+  dnsNames: string[];
+  /** Addresses that clients use. @default none */
+  ips?: pulumi.Input<string>[];
+  /** @default 2160, ninety days */
+  validityHours?: number;
+  /** Any run of the graph within so many hours of the end renews it. @default 720, thirty days */
+  renewBeforeHours?: number;
+}
+
+/** A certificate with its private key. */
+export interface Leaf {
+  certificate: pulumi.Output<string>;
+  /** PEM, PKCS #8; a secret. */
+  privateKey: pulumi.Output<string>;
+}
+
+/** A certificate authority of the stack's own, for stacks without a public name: its root is what clients trust. */
+export class LocalCa extends pulumi.ComponentResource {
+  /** The root certificate, PEM. */
+  readonly pem: pulumi.Output<string>;
+  private readonly name: string;
+  private readonly rootKey: pulumi.Output<string>;
+
+  constructor(name: string, args: LocalCaArgs = {}, opts?: pulumi.ComponentResourceOptions) {
+    super("groundwork:pki:LocalCa", name, {}, opts);
+    this.name = name;
+    const key = new tls.PrivateKey(`${name}-key`, { algorithm: "ECDSA", ecdsaCurve: "P384" }, { parent: this });
+    this.rootKey = pulumi.secret(key.privateKeyPem);
+    const root = new tls.SelfSignedCert(
+      `${name}-root`,
+      {
+        privateKeyPem: this.rootKey,
+        isCaCertificate: true,
+        setSubjectKeyId: true,
+        validityPeriodHours: args.validityHours ?? 87_600,
+        subject: { commonName: args.commonName ?? "Groundwork local CA", organization: "Groundwork" },
+        allowedUses: ["cert_signing", "crl_signing"],
+      },
+      { parent: this },
+    );
+    this.pem = root.certPem;
+    this.registerOutputs({ pem: this.pem });
+  }
+
+  /** Signs a server certificate. */
+  issue(name: string, args: LeafArgs): Leaf {
+    const [commonName] = args.dnsNames;
+    const key = new tls.PrivateKey(`${name}-key`, { algorithm: "ECDSA", ecdsaCurve: "P256" }, { parent: this });
+    const privateKey = pulumi.secret(key.privateKeyPemPkcs8);
+    const request = new tls.CertRequest(
+      `${name}-request`,
+      {
+        privateKeyPem: privateKey,
+        dnsNames: args.dnsNames,
+        ipAddresses: args.ips,
+        subject: { commonName, organization: "Groundwork" },
+      },
+      { parent: this },
+    );
+    const certificate = new tls.LocallySignedCert(
+      `${name}-certificate`,
+      {
+        certRequestPem: request.certRequestPem,
+        caPrivateKeyPem: this.rootKey,
+        caCertPem: this.pem,
+        setSubjectKeyId: true,
+        validityPeriodHours: args.validityHours ?? 2_160,
+        earlyRenewalHours: args.renewBeforeHours ?? 720,
+        allowedUses: ["digital_signature", "server_auth"],
+      },
+      { parent: this },
+    );
+    return { certificate: certificate.certPem, privateKey };
+  }
+
+  /** Signs a server certificate and puts it into a namespace as a Secret of type kubernetes.io/tls; gives its name. */
+  issueServerCert(name: string, args: LeafArgs & { namespace: NamespaceRef }): pulumi.Output<string> {
+    const leaf = this.issue(name, args);
+    const secret = new k8s.core.v1.Secret(
+      `${name}-tls`,
+      {
+        metadata: { name: `${name}-tls`, namespace: args.namespace.name },
+        type: "kubernetes.io/tls",
+        stringData: {
+          // The root goes along, so that a client may be given any one of them to trust.
+          "tls.crt": leaf.certificate,
+          "tls.key": leaf.privateKey,
+        },
+      },
+      { parent: this },
+    );
+    return secret.metadata.name;
+  }
+}

@@ -1,0 +1,12 @@
+export * from "./types";
+export * from "./endpoint";
+export * from "./foundation";
+export * from "./namespace";
+export { connect, mountRoot, type Connection } from "./connect";
+export { planPod, type PodPlan } from "./pod";
+export * from "./policy";
+export { Workload, type WorkloadArgs } from "./workload";
+export * from "./deployment";
+export * from "./statefulset";
+export * from "./jobs";
+export type { ServiceArgs } from "./serving";

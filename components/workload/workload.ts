@@ -1,0 +1,117 @@
+import * as pulumi from "@pulumi/pulumi";
+import * as k8s from "@pulumi/kubernetes";
+import { grantAccess } from "./access";
+import { connect } from "./connect";
+import { Client, Endpoint } from "./endpoint";
+import { PlatformNamespace } from "./namespace";
+import { defaultIdentity, digest, planPod, PodPlan } from "./pod";
+import { planOpenPorts } from "./policy";
+import { ApiAccess, ContainerArgs, FileMount, Identity, Probes, Tier } from "./types";
+
+/** What every kind of workload takes; `C` is what it asks of its containers. */
+export interface WorkloadArgs<C extends ContainerArgs> {
+  namespace: PlatformNamespace;
+  container: C;
+  /** More containers of the same pod, by name. @default none */
+  sidecars?: Record<string, C>;
+  /** Run before the containers, in this order. @default none */
+  initContainers?: Record<string, ContainerArgs>;
+  /** What the pods connect to: dependency, policies, credentials and authorities come from here. @default nothing */
+  uses?: Endpoint[];
+  /** Files of the graph's own making, in one folder; the pods are replaced when they change. No secrets. @default none */
+  config?: { path: string; files: Record<string, pulumi.Input<string>> };
+  /** Secrets and ConfigMaps shown to every container. @default none */
+  files?: FileMount[];
+  /** Permissions at the API server; without them the pods have no token and no way there. @default none */
+  access?: ApiAccess;
+  /** Container ports that accept connections from outside the cluster. @default none */
+  openPorts?: number[];
+  /** @default 65532:65532 */
+  identity?: Identity;
+  /** @default the namespace's */
+  tier?: Tier;
+  /** Seconds between the signal to stop and the kill. @default 30 */
+  gracePeriod?: number;
+}
+
+/** What the kinds share: identity, configuration, permissions, connections, and from them the plan of the pod. */
+export abstract class Workload extends pulumi.ComponentResource {
+  readonly namespace: PlatformNamespace;
+  /** Labels that select the pods. */
+  readonly pods: Record<string, string>;
+  /** The pods as the side that opens connections. */
+  readonly client: Client;
+  /** Options of the resource that makes the pods. */
+  protected readonly podOptions: pulumi.CustomResourceOptions;
+  /** Options of everything else in the namespace. */
+  protected readonly childOptions: pulumi.CustomResourceOptions;
+  private readonly plan: Omit<PodPlan, "restartPolicy" | "claims">;
+
+  protected constructor(
+    kind: string,
+    name: string,
+    args: WorkloadArgs<ContainerArgs & { probes?: Probes }>,
+    opts?: pulumi.ComponentResourceOptions,
+  ) {
+    super(`groundwork:workload:${kind}`, name, {}, opts);
+    this.namespace = args.namespace;
+    this.pods = { "app.kubernetes.io/name": name };
+    this.client = { name, namespace: args.namespace, pods: this.pods };
+    this.childOptions = { parent: this, deletedWith: args.namespace.resource };
+
+    const access = args.access && grantAccess(name, args.namespace, args.access, this.childOptions);
+    const uses = [...(args.uses ?? []), ...(access ? [args.namespace.foundation.kubeApi] : [])];
+    const connections = uses.map((endpoint) => connect(this.client, endpoint, this.childOptions));
+    const config = args.config && this.createConfig(name, args.config);
+    const doors = args.openPorts
+      ? [
+          new k8s.networking.v1.NetworkPolicy(
+            `${name}-from-anywhere`,
+            planOpenPorts(`${name}-from-anywhere`, this.client, args.openPorts, "anywhere"),
+            this.childOptions,
+          ),
+        ]
+      : [];
+
+    this.plan = {
+      labels: {
+        ...this.pods,
+        "app.kubernetes.io/part-of": "groundwork",
+        "groundwork/tier": args.tier ?? args.namespace.tier,
+      },
+      annotations: Object.assign({}, ...connections.map((connection) => connection.annotations), config?.annotations),
+      identity: args.identity ?? defaultIdentity,
+      priorityClass: args.namespace.foundation.priorityClass[args.tier ?? args.namespace.tier],
+      serviceAccount: access?.serviceAccount,
+      gracePeriod: args.gracePeriod ?? 30,
+      containers: { [name]: args.container, ...args.sidecars },
+      initContainers: args.initContainers,
+      files: [...(args.files ?? []), ...(config ? [config.mount] : []), ...connections.flatMap(({ files }) => files)],
+    };
+    this.podOptions = {
+      ...this.childOptions,
+      // No value of a policy or a binding goes into a pod, yet a pod that starts before them fails and backs off.
+      dependsOn: [...connections.flatMap(({ policies }) => policies), ...doors, ...(access?.grants ?? [])],
+    };
+  }
+
+  /** The pod template of this workload. */
+  protected podTemplate(kind: Pick<PodPlan, "restartPolicy" | "claims"> = {}): k8s.types.input.core.v1.PodTemplateSpec {
+    return planPod({ ...this.plan, ...kind });
+  }
+
+  private createConfig(name: string, config: NonNullable<WorkloadArgs<ContainerArgs>["config"]>) {
+    const map = new k8s.core.v1.ConfigMap(
+      `${name}-config`,
+      { metadata: { name: `${name}-config`, namespace: this.namespace.name }, data: config.files },
+      this.childOptions,
+    );
+    const mount: FileMount = {
+      path: config.path,
+      from: { configMap: map.metadata.name },
+      keys: Object.keys(config.files),
+    };
+    const hash = pulumi.jsonStringify(config.files).apply(digest);
+    return { mount, annotations: { "groundwork/config-sha256": hash } };
+  }
+}
