@@ -1,13 +1,10 @@
 import * as pulumi from "@pulumi/pulumi";
-import { Traefik } from "../edge";
 import { Endpoint, HardenedDeployment, mountedAs, PlatformNamespace, ResourceNeeds } from "../workload";
 
 export interface ApiArgs {
   namespace: PlatformNamespace;
   /** The PostgreSQL database that the API keeps its rows in. */
   database: Endpoint;
-  /** Where the API is reached from outside. */
-  route: { edge: Traefik; host: string };
   /** @default 1 */
   replicas?: number;
   /** @default 50m/96Mi requested, 1 core/192Mi at most */
@@ -25,10 +22,8 @@ const defaultResources: ResourceNeeds = {
 
 /** The platform's example service: items in PostgreSQL behind HTTP. It brings its tables up to date when it starts. */
 export class Api extends pulumi.ComponentResource {
-  /** HTTP, also with /metrics. */
+  /** HTTP: the items, /healthz, /readyz, /metrics and the OpenAPI document. Known once all replicas serve. */
   readonly endpoint: Endpoint;
-  /** Where it answers, once it does. */
-  readonly url: pulumi.Output<string>;
 
   constructor(name: string, args: ApiArgs, opts?: pulumi.ComponentResourceOptions) {
     super("groundwork:apps:Api", name, {}, opts);
@@ -60,7 +55,6 @@ export class Api extends pulumi.ComponentResource {
       { parent: this },
     );
     this.endpoint = deployment.endpoint("http");
-    this.url = args.route.edge.route(name, { host: args.route.host, endpoint: this.endpoint }, { parent: this });
-    this.registerOutputs({ url: this.url });
+    this.registerOutputs({});
   }
 }

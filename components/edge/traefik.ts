@@ -1,74 +1,167 @@
 import * as pulumi from "@pulumi/pulumi";
+import * as k8s from "@pulumi/kubernetes";
 import { LocalCa } from "../pki";
-import { Endpoint, Foundation, PlatformNamespace, ResourceNeeds } from "../workload";
+import { connect, Endpoint, Foundation, HardenedDeployment, PlatformNamespace, ResourceNeeds } from "../workload";
+import { planRoutes, Route } from "./routes";
 
 export interface TraefikArgs {
   foundation: Foundation;
-  /** Signs the certificate that every host is served with. */
+  /** Signs the certificate that all hosts are served with. */
   issuer: LocalCa;
-  /** All host names that routes may have. */
-  hosts: string[];
-  /** Namespaces whose services may be routed to; the edge may read their Ingresses, Services and Secrets, and no others. */
-  serves: PlatformNamespace[];
+  /** Everything that is reached through the edge. */
+  routes: Route[];
   /** @default "traefik" */
   namespace?: string;
   /** @default 1 */
   replicas?: number;
-  /** @default 50m/96Mi requested, 1 core/256Mi at most */
+  /** @default 50m CPU and 96Mi requested, 1 core and 256Mi at most */
   resources?: ResourceNeeds;
   /** `Local` keeps clients' addresses, and answers only on nodes that run a pod of the edge. @default "Cluster" */
   externalTrafficPolicy?: "Cluster" | "Local";
 }
 
-export interface RouteArgs {
-  /** One of the edge's hosts. */
-  host: string;
-  endpoint: Endpoint;
-  /** @default "/" */
-  path?: string;
-}
+/** Container ports, above 1024 so that no capability is needed to listen. */
+const ports = { websecure: 8443, web: 8080, metrics: 9100, ping: 8082 };
 
-/** The one way in: TLS on 443, a redirect to it on 80. */
+const configFolder = "/etc/traefik/routes";
+const certificateFolder = "/etc/traefik/certificate";
+
+const defaultResources: ResourceNeeds = {
+  requests: { cpu: "50m", memory: "96Mi", "ephemeral-storage": "16Mi" },
+  limits: { cpu: "1", memory: "256Mi", "ephemeral-storage": "64Mi" },
+};
+
+/**
+ * The one way in: TLS on 443, a redirect to it on 80. Its routes come from the graph as a file, so it needs no access to
+ * the API server and sees no Secret but its own certificate.
+ */
 export class Traefik extends pulumi.ComponentResource {
   readonly namespace: PlatformNamespace;
   /** Address of the load balancer, known once the edge serves. */
   readonly address: pulumi.Output<string>;
-  /** Known once the edge serves. */
-  readonly ready: pulumi.Output<string>;
-  /** Prometheus metrics of the edge. */
+  /** Prometheus metrics of the edge itself. */
   readonly metrics: Endpoint;
+  /** URL of each route by host and path, known once the edge and what it leads to both serve. */
+  readonly urls: Readonly<Record<string, pulumi.Output<string>>>;
 
   constructor(name: string, args: TraefikArgs, opts?: pulumi.ComponentResourceOptions) {
     super("groundwork:edge:Traefik", name, {}, opts);
     this.namespace = new PlatformNamespace(
       args.namespace ?? "traefik",
+      { foundation: args.foundation, tier: "platform", quota: planQuota(args.replicas ?? 1) },
+      { parent: this },
+    );
+    const certificate = args.issuer.issueServerCert(name, {
+      namespace: this.namespace,
+      dnsNames: [...new Set(args.routes.map((route) => route.host))],
+    });
+    const deployment = new HardenedDeployment(
+      name,
       {
-        foundation: args.foundation,
-        tier: "platform",
-        quota: {
-          pods: 4,
-          requests: { cpu: "1", memory: "512Mi" },
-          limits: { cpu: "4", memory: "1Gi" },
-          loadBalancers: 1,
+        namespace: this.namespace,
+        replicas: args.replicas,
+        openPorts: [ports.websecure, ports.web],
+        config: { path: configFolder, files: { "routes.yaml": planRoutes(args.routes, certificateFolder) } },
+        files: [{ path: certificateFolder, from: { secret: certificate.secret }, keys: ["tls.crt", "tls.key"] }],
+        // Traefik reads the files once: a renewed certificate needs new pods.
+        restartOn: { certificate: certificate.certificate },
+        container: {
+          image: args.foundation.artifacts.image("traefik"),
+          command: ["/usr/local/bin/traefik"],
+          args: planArguments(),
+          ports,
+          resources: args.resources ?? defaultResources,
+          writable: [{ path: "/tmp", size: "16Mi" }],
+          probes: {
+            startup: { http: { path: "/ping", port: ports.ping } },
+            liveness: { http: { path: "/ping", port: ports.ping } },
+            readiness: { http: { path: "/ping", port: ports.ping } },
+          },
+        },
+        service: {
+          type: "LoadBalancer",
+          ports: { websecure: 443, web: 80 },
+          externalTrafficPolicy: args.externalTrafficPolicy,
         },
       },
       { parent: this },
     );
-    this.address = this.namespace.name;
-    this.ready = this.namespace.name;
-    this.metrics = {
-      name,
-      namespace: this.namespace,
-      service: `${name}-metrics`,
-      port: 9100,
-      backend: { pods: {}, port: 9100 },
-      ready: this.ready,
-    };
-    this.registerOutputs({ address: this.address });
+    // The edge does not wait for what it leads to: one app that is down must not keep the others from being reached.
+    for (const endpoint of new Map(args.routes.map((route) => [route.endpoint.name, route.endpoint])).values()) {
+      connect(deployment.client, endpoint, { parent: this });
+    }
+
+    this.address = pulumi.all([deployment.loadBalancerAddress, deployment.ready]).apply(([address]) => address);
+    this.metrics = this.createMetrics(name, deployment);
+    this.urls = Object.fromEntries(
+      args.routes.map((route) => {
+        const place = `${route.host}${route.path ?? "/"}`;
+        return [place, pulumi.all([this.address, route.endpoint.ready]).apply(() => `https://${place}`)];
+      }),
+    );
+    this.registerOutputs({ address: this.address, urls: this.urls });
   }
 
-  /** Serves a host with an endpoint: the Ingress and both sides' NetworkPolicies. Gives the URL once it is routed. */
-  route(_name: string, args: RouteArgs, _opts: pulumi.CustomResourceOptions): pulumi.Output<string> {
-    return pulumi.output(`https://${args.host}/`);
+  /** A Service of its own: the load balancer's must not carry the metrics outside. */
+  private createMetrics(name: string, deployment: HardenedDeployment): Endpoint {
+    const service = `${name}-metrics`;
+    new k8s.core.v1.Service(
+      service,
+      {
+        metadata: { name: service, namespace: this.namespace.name },
+        spec: { selector: deployment.pods, ports: [{ name: "metrics", port: ports.metrics, targetPort: "metrics" }] },
+      },
+      { parent: this, deletedWith: this.namespace.resource },
+    );
+    return {
+      name: service,
+      namespace: this.namespace,
+      service,
+      port: ports.metrics,
+      backend: { pods: deployment.pods, port: ports.metrics },
+      ready: deployment.ready,
+    };
   }
+}
+
+/** Traefik's static configuration as flags: one program, nothing read from the cluster, nothing sent home. */
+function planArguments(): string[] {
+  return [
+    "--global.checkNewVersion=false",
+    "--global.sendAnonymousUsage=false",
+    "--api=false",
+    `--entryPoints.websecure.address=:${ports.websecure}`,
+    "--entryPoints.websecure.http.tls=true",
+    `--entryPoints.web.address=:${ports.web}`,
+    // The redirect must name the Service's port and not the container's.
+    "--entryPoints.web.http.redirections.entryPoint.to=:443",
+    "--entryPoints.web.http.redirections.entryPoint.scheme=https",
+    "--entryPoints.web.http.redirections.entryPoint.permanent=true",
+    `--entryPoints.ping.address=:${ports.ping}`,
+    "--ping=true",
+    "--ping.entryPoint=ping",
+    `--entryPoints.metrics.address=:${ports.metrics}`,
+    "--metrics.prometheus=true",
+    "--metrics.prometheus.entryPoint=metrics",
+    "--metrics.prometheus.addRoutersLabels=true",
+    `--providers.file.directory=${configFolder}`,
+    // A change of the routes replaces the pods, which is noticed at once; a watch would wait for the kubelet.
+    "--providers.file.watch=false",
+    "--accessLog=true",
+    "--accessLog.format=json",
+    "--accessLog.fields.headers.defaultMode=drop",
+    "--log.level=INFO",
+    "--log.format=json",
+  ];
+}
+
+/** Room for the replicas and one more while they are replaced. */
+function planQuota(replicas: number) {
+  const pods = 2 * replicas + 1;
+  return {
+    pods,
+    requests: { cpu: `${pods * 250}m`, memory: `${pods * 128}Mi` },
+    limits: { cpu: `${pods}`, memory: `${pods * 256}Mi` },
+    loadBalancers: 1,
+  } as const;
 }

@@ -29,6 +29,14 @@ export interface Leaf {
   privateKey: pulumi.Output<string>;
 }
 
+/** A certificate that lies in a namespace. */
+export interface ServerCert {
+  /** Name of the Secret with `tls.crt` and `tls.key`. */
+  secret: pulumi.Output<string>;
+  /** The certificate, PEM; changes when it is renewed. */
+  certificate: pulumi.Output<string>;
+}
+
 /** A certificate authority of the stack's own, for stacks without a public name: its root is what clients trust. */
 export class LocalCa extends pulumi.ComponentResource {
   /** The root certificate, PEM. */
@@ -88,22 +96,18 @@ export class LocalCa extends pulumi.ComponentResource {
     return { certificate: certificate.certPem, privateKey };
   }
 
-  /** Signs a server certificate and puts it into a namespace as a Secret of type kubernetes.io/tls; gives its name. */
-  issueServerCert(name: string, args: LeafArgs & { namespace: NamespaceRef }): pulumi.Output<string> {
+  /** Signs a server certificate and puts it into a namespace as a Secret of type kubernetes.io/tls. */
+  issueServerCert(name: string, args: LeafArgs & { namespace: NamespaceRef }): ServerCert {
     const leaf = this.issue(name, args);
     const secret = new k8s.core.v1.Secret(
       `${name}-tls`,
       {
         metadata: { name: `${name}-tls`, namespace: args.namespace.name },
         type: "kubernetes.io/tls",
-        stringData: {
-          // The root goes along, so that a client may be given any one of them to trust.
-          "tls.crt": leaf.certificate,
-          "tls.key": leaf.privateKey,
-        },
+        stringData: { "tls.crt": leaf.certificate, "tls.key": leaf.privateKey },
       },
       { parent: this },
     );
-    return secret.metadata.name;
+    return { secret: secret.metadata.name, certificate: leaf.certificate };
   }
 }

@@ -57,6 +57,14 @@ export class HardenedDeployment extends Workload {
     this.registerOutputs({ ready: this.ready });
   }
 
+  /** Address of the load balancer, where the Service is one. */
+  get loadBalancerAddress(): pulumi.Output<string> {
+    if (!this.service) throw new Error("a deployment without ports has no Service");
+    return this.service.status.loadBalancer.ingress.apply(
+      (ingress) => ingress?.[0]?.ip ?? ingress?.[0]?.hostname ?? "",
+    );
+  }
+
   /** What others consume to reach one of the container's ports. */
   endpoint(port: string): Endpoint {
     return endpointOf(this, port, this.args.container.ports ?? {}, this.args.service ?? {}, this.ready);

@@ -22,6 +22,8 @@ export interface WorkloadArgs<C extends ContainerArgs> {
   config?: { path: string; files: Record<string, pulumi.Input<string>> };
   /** Secrets and ConfigMaps shown to every container. @default none */
   files?: FileMount[];
+  /** Values whose change replaces the pods, where what they mount is not watched. No secrets. @default none */
+  restartOn?: Record<string, pulumi.Input<string>>;
   /** Permissions at the API server; without them the pods have no token and no way there. @default none */
   access?: ApiAccess;
   /** Container ports that accept connections from outside the cluster. @default none */
@@ -79,7 +81,12 @@ export abstract class Workload extends pulumi.ComponentResource {
         "app.kubernetes.io/part-of": "groundwork",
         "groundwork/tier": args.tier ?? args.namespace.tier,
       },
-      annotations: Object.assign({}, ...connections.map((connection) => connection.annotations), config?.annotations),
+      annotations: Object.assign(
+        {},
+        ...connections.map((connection) => connection.annotations),
+        config?.annotations,
+        hashed(args.restartOn ?? {}),
+      ),
       identity: args.identity ?? defaultIdentity,
       priorityClass: args.namespace.foundation.priorityClass[args.tier ?? args.namespace.tier],
       serviceAccount: access?.serviceAccount,
@@ -111,7 +118,13 @@ export abstract class Workload extends pulumi.ComponentResource {
       from: { configMap: map.metadata.name },
       keys: Object.keys(config.files),
     };
-    const hash = pulumi.jsonStringify(config.files).apply(digest);
-    return { mount, annotations: { "groundwork/config-sha256": hash } };
+    return { mount, annotations: hashed({ config: pulumi.jsonStringify(config.files) }) };
   }
+}
+
+/** Annotations that differ when the values do, and say nothing about them. */
+function hashed(values: Record<string, pulumi.Input<string>>): Record<string, pulumi.Output<string>> {
+  return Object.fromEntries(
+    Object.entries(values).map(([key, value]) => [`groundwork/${key}-sha256`, pulumi.output(value).apply(digest)]),
+  );
 }
