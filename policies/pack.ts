@@ -1,0 +1,68 @@
+import type { Policies, ReportViolation, ResourceValidationPolicy, StackValidationPolicy } from "@pulumi/policy";
+import { Exemption, Exemptions } from "./exemptions";
+import { message, ResourceRule, Rule, StackRule } from "./rule";
+import { Resource, toResource } from "./resource";
+import { SecretMarks } from "./secret-marks";
+
+/** What a pack is made of. */
+export interface PackContents {
+  rules: readonly Rule[];
+  exemptions: readonly Exemption[];
+  /** The clock; for tests. */
+  now?: () => Date;
+}
+
+/**
+ * Turns rules into policies of the engine. Everything that the rules share happens here: reading the resource with unknown
+ * values and secret marks, exemptions, and the form of the message.
+ */
+export function toPolicies({ rules, exemptions, now }: PackContents): Policies {
+  const marks = new SecretMarks();
+  const granted = new Exemptions(exemptions, rules, now);
+  const policies = rules.map((rule) =>
+    rule.scope === "resource" ? resourcePolicy(rule, granted, marks) : stackPolicy(rule, granted),
+  );
+  return [marks.policy(), ...policies, stackPolicy(granted.rule(), granted)];
+}
+
+function describePolicy({ id, title, severity, remediation, controls, configSchema }: Rule) {
+  return {
+    name: id,
+    displayName: title,
+    description: `${title}.`,
+    severity,
+    remediationSteps: remediation,
+    tags: [...new Set(controls.map((control) => control.framework))],
+    enforcementLevel: "mandatory" as const,
+    ...(configSchema && { configSchema }),
+  };
+}
+
+function resourcePolicy(rule: ResourceRule, exemptions: Exemptions, marks: SecretMarks): ResourceValidationPolicy {
+  return {
+    ...describePolicy(rule),
+    validateResource: (args, report) => {
+      const { urn, type, name, props, provider } = args;
+      const resource = toResource({ urn, type, name, props, provider: provider?.urn, secrets: marks.of(urn) });
+      rule.check(resource, reporter(rule, resource, exemptions, report), args.getConfig());
+    },
+  };
+}
+
+function stackPolicy(rule: StackRule, exemptions: Exemptions): StackValidationPolicy {
+  return {
+    ...describePolicy(rule),
+    validateStack: (args, report) => {
+      const resources = args.resources.map(({ urn, type, name, props, provider }) =>
+        toResource({ urn, type, name, props, provider: provider?.urn }),
+      );
+      const at = (resource: Resource | undefined, what: string) => reporter(rule, resource, exemptions, report)(what);
+      rule.check(resources, at, args.getConfig());
+    },
+  };
+}
+
+const reporter =
+  (rule: Rule, resource: Resource | undefined, exemptions: Exemptions, report: ReportViolation) => (what: string) => {
+    if (!exemptions.cover(rule.id, resource)) report(message(rule, what), resource?.urn);
+  };

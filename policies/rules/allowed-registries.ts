@@ -1,0 +1,42 @@
+import { cis, containerRule, nsa } from "../rule";
+import { isAbsent, isUnknown, list } from "../unknown";
+
+/** Registries, or folders of one, that images of the catalogue come from. */
+export const registries = [
+  "docker.io/library/",
+  "docker.io/rancher/",
+  "docker.io/groundwork/",
+  "ghcr.io/cloudnative-pg/",
+  "quay.io/jetstack/",
+  "registry.k8s.io/",
+];
+
+/** The full name of an image as the container runtime reads it: `traefik` is `docker.io/library/traefik`. */
+export function fullName(image: string): string {
+  const [first, ...rest] = image.split("/");
+  const hasHost = rest.length > 0 && /[.:]|^localhost$/.test(first!);
+  return hasHost ? image : rest.length > 0 ? `docker.io/${image}` : `docker.io/library/${image}`;
+}
+
+/** What may run here is decided by the catalogue, not by who can edit a manifest. */
+export const allowedRegistries = containerRule(
+  {
+    id: "allowed-registries",
+    title: "Images come from allowed registries",
+    severity: "high",
+    controls: [cis("5.5.1"), nsa("Building secure container images")],
+    remediation:
+      "Add the image to the artefact catalogue under an allowed registry, or add the registry to the rule's list.",
+    configSchema: {
+      properties: { registries: { type: "array", items: { type: "string" }, default: registries } },
+    },
+  },
+  ({ spec: { image } }, _pod, config) => {
+    if (isAbsent(image) || isUnknown(image)) return undefined;
+    const allowed = config["registries"] === undefined ? registries : list<string>(config["registries"]);
+    const name = fullName(image);
+    return allowed.some((prefix) => name.startsWith(prefix))
+      ? undefined
+      : `runs an image of a registry that is not allowed, ${name}`;
+  },
+);

@@ -1,0 +1,30 @@
+import { baseline, podRule } from "../rule";
+import { containersOf } from "../pods";
+import { entries, isAbsent, isUnknown } from "../unknown";
+
+const types = ["RuntimeDefault", "Localhost"];
+const annotation = "container.apparmor.security.beta.kubernetes.io/";
+
+/** The runtime's profile applies by default on hosts that have AppArmor; it must not be switched off. */
+export const apparmorProfile = podRule(
+  {
+    id: "apparmor-profile",
+    title: "Pods do not switch AppArmor off",
+    severity: "medium",
+    controls: [baseline("AppArmor")],
+    remediation: "Remove appArmorProfile, or set its type to RuntimeDefault.",
+  },
+  (pod) => {
+    const contexts = [
+      pod.spec.securityContext,
+      ...containersOf(pod).map((container) => container.spec.securityContext),
+    ];
+    const profiles = contexts.map((context) => context?.appArmorProfile?.type);
+    const annotated = entries(pod.metadata.annotations)
+      .filter(([key, value]) => !isUnknown(value) && key.startsWith(annotation) && value === "unconfined")
+      .map(() => "Unconfined");
+    return [...profiles, ...annotated]
+      .filter((type) => !isAbsent(type) && !isUnknown(type) && !types.includes(type))
+      .map((type) => `asks for the AppArmor profile ${type}`);
+  },
+);

@@ -1,0 +1,24 @@
+import { cis, nsa, objectRule } from "../rule";
+import { bindings } from "../rbac";
+import { list } from "../unknown";
+
+/** Roles that Kubernetes makes with every right there is. */
+const almighty = ["cluster-admin", "admin"];
+
+/** One stolen token of such a subject is the whole cluster. */
+export const noClusterAdmin = objectRule(
+  {
+    id: "no-cluster-admin",
+    title: "Nobody is bound to cluster-admin",
+    severity: "critical",
+    controls: [cis("5.1.1"), cis("5.1.7"), nsa("Role-based access control")],
+    remediation: "Bind a role that lists the resources and verbs that are used.",
+  },
+  bindings,
+  (binding) => [
+    ...(almighty.includes(binding["roleRef"]?.name) ? [`binds the role ${binding["roleRef"].name}`] : []),
+    ...(list<any>(binding["subjects"]).some((subject) => subject?.name === "system:masters")
+      ? ["gives rights to the group system:masters"]
+      : []),
+  ],
+);

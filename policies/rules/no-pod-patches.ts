@@ -1,0 +1,25 @@
+import { cis, objectRule } from "../rule";
+
+const kinds = [
+  "Pod",
+  "Deployment",
+  "StatefulSet",
+  "DaemonSet",
+  "ReplicaSet",
+  "ReplicationController",
+  "Job",
+  "CronJob",
+];
+
+/** A patch holds a piece of a pod; whether the whole is hardened can not be seen in it. */
+export const noPodPatches = objectRule(
+  {
+    id: "no-pod-patches",
+    title: "Workloads are not changed by patches",
+    severity: "high",
+    controls: [cis("5.6.3")],
+    remediation: "Change the workload where it is made, so that the rules see all of it.",
+  },
+  kinds,
+  (_props, resource) => (resource.object?.patch ? "is a patch of a workload that the rules can not see" : undefined),
+);

@@ -1,0 +1,15 @@
+import { cis, containerRule, nsa, restricted } from "../rule";
+import { isNot } from "../unknown";
+
+/** Without this a setuid binary gives a process more than its parent had; unset means allowed. */
+export const noPrivilegeEscalation = containerRule(
+  {
+    id: "no-privilege-escalation",
+    title: "Containers can not escalate their privileges",
+    severity: "high",
+    controls: [cis("5.2.6"), restricted("Privilege Escalation"), nsa("Pod security enforcement")],
+    remediation: "Set securityContext.allowPrivilegeEscalation to false.",
+  },
+  (container) =>
+    isNot(container.spec.securityContext?.allowPrivilegeEscalation, false) ? "may escalate its privileges" : undefined,
+);

@@ -1,0 +1,23 @@
+import { cis, objectRule } from "../rule";
+import { roles, rulesOf } from "../rbac";
+import { list } from "../unknown";
+
+const verbs = ["bind", "escalate", "impersonate"];
+
+/** With these a subject gives itself any right that it lacks. */
+export const noRbacEscalation = objectRule(
+  {
+    id: "no-rbac-escalation",
+    title: "Roles do not let their subjects become someone else",
+    severity: "critical",
+    controls: [cis("5.1.8")],
+    remediation: "Remove bind, escalate and impersonate.",
+  },
+  roles,
+  (role) =>
+    rulesOf(role).flatMap((rule) =>
+      list(rule.verbs)
+        .filter((verb) => verbs.includes(verb))
+        .map((verb) => `grants the verb ${verb}`),
+    ),
+);

@@ -1,0 +1,20 @@
+import { cis, objectRule } from "../rule";
+import { granted, roles, rulesOf } from "../rbac";
+import { list } from "../unknown";
+
+/** list and watch hand out the contents like get does. */
+export const noRbacSecrets = objectRule(
+  {
+    id: "no-rbac-secrets",
+    title: "Roles read only the Secrets that they name",
+    severity: "high",
+    controls: [cis("5.1.2")],
+    remediation: "Name the Secrets in resourceNames, or mount them.",
+  },
+  roles,
+  (role) =>
+    rulesOf(role)
+      .filter((rule) => granted(rule, ["secrets"], ["get", "list", "watch"]).length > 0)
+      .filter((rule) => list(rule.resourceNames).length === 0)
+      .map(() => "reads every Secret in its reach"),
+);

@@ -1,0 +1,14 @@
+import { cis, nsa, podRule } from "../rule";
+import { isNot } from "../unknown";
+
+/** Few workloads call the API server; a token in the others is only there to be stolen. */
+export const noServiceAccountToken = podRule(
+  {
+    id: "no-service-account-token",
+    title: "Pods mount no service-account token",
+    severity: "medium",
+    controls: [cis("5.1.6"), nsa("Protecting Pod service account tokens")],
+    remediation: "Set automountServiceAccountToken to false on the pod.",
+  },
+  (pod) => (isNot(pod.spec.automountServiceAccountToken, false) ? "mounts a service-account token" : undefined),
+);

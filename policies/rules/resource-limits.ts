@@ -1,0 +1,22 @@
+import { containerRule, nsa, trivy } from "../rule";
+import { isAbsent } from "../unknown";
+
+const checks = ["requests", "limits"] as const;
+const resources = ["cpu", "memory"];
+
+/** Without them one container starves its node, and the scheduler and the capacity check know nothing. */
+export const resourceLimits = containerRule(
+  {
+    id: "resource-limits",
+    title: "Containers request and limit CPU and memory",
+    severity: "medium",
+    controls: [nsa("Resource policies"), trivy("KSV-0011"), trivy("KSV-0015"), trivy("KSV-0016"), trivy("KSV-0018")],
+    remediation: "Set resources.requests and resources.limits for cpu and memory.",
+  },
+  (container) =>
+    checks.flatMap((check) =>
+      resources
+        .filter((resource) => isAbsent(container.spec.resources?.[check]?.[resource]))
+        .map((resource) => `has no ${resource} in resources.${check}`),
+    ),
+);

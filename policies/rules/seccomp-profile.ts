@@ -1,0 +1,22 @@
+import { baseline, cis, containerRule, restricted } from "../rule";
+import { effective } from "../pods";
+import { isUnknown, list } from "../unknown";
+
+const allowed = ["RuntimeDefault", "Localhost"];
+
+/** Unset means unconfined, unless the kubelet says otherwise: several hundred system calls more. */
+export const seccompProfile = containerRule(
+  {
+    id: "seccomp-profile",
+    title: "Containers run under a seccomp profile",
+    severity: "medium",
+    controls: [cis("5.6.2"), baseline("Seccomp"), restricted("Seccomp")],
+    remediation: "Set securityContext.seccompProfile.type to RuntimeDefault on the pod.",
+  },
+  (container, pod) => {
+    const type = effective(pod, container, "seccompProfile")?.type;
+    return isUnknown(type) || list(allowed).includes(type ?? "")
+      ? undefined
+      : `runs ${type === undefined ? "without a seccomp profile" : `under the seccomp profile ${type}`}`;
+  },
+);

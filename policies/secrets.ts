@@ -1,0 +1,39 @@
+/** Names that announce a secret value. */
+const secretName =
+  /(^|[^a-z])(password|passwd|passphrase|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|credentials?)([^a-z]|$)/i;
+/** Names that announce where a secret is, or something about it, and not its value. */
+const aboutSecret =
+  /(file|path|dir|name|ref|url|uri|ttl|length|expiry|expiration|duration|seconds|rotation|namespace|mode|enabled)s?$/i;
+
+const pem = /-----BEGIN [A-Z ]*PRIVATE KEY-----/;
+const credentialsInUrl = /\b[a-z][a-z0-9+.-]*:\/\/[^\s/:@]+:[^\s/:@${]+@/i;
+
+/** Whether the name of a variable, flag or key says that its value is a secret. */
+export function namesSecret(name: string): boolean {
+  const words = name.replace(/([a-z0-9])([A-Z])/g, "$1_$2");
+  return secretName.test(words) && !aboutSecret.test(words);
+}
+
+/** Whether a text holds a private key or a URL with a password in it. */
+export const holdsSecret = (text: string): boolean => pem.test(text) || credentialsInUrl.test(text);
+
+/** Whether a literal next to a secret's name is its value: paths, references and switches are not. */
+export function isSecretLiteral(value: string): boolean {
+  return value !== "" && !/^(\/|\$\(|\$\{|file:|true$|false$|none$|\d+$)/i.test(value);
+}
+
+/**
+ * Secrets that a command line carries: `--password=x`, `--token x`, `PGPASSWORD=x psql`, a private key, a URL with a password.
+ * Gives what was found, never the value.
+ */
+export function secretsOnCommandLine(words: readonly string[]): string[] {
+  return words.flatMap((word, index) => {
+    if (holdsSecret(word)) return ["a private key or a URL with a password"];
+    const assignment = /^-{0,2}([A-Za-z][\w.-]*)=([\s\S]*)$/.exec(word);
+    if (assignment) return namesSecret(assignment[1]!) && isSecretLiteral(assignment[2]!) ? [assignment[1]!] : [];
+    const flag = /^--?([A-Za-z][\w.-]*)$/.exec(word);
+    const next = words[index + 1];
+    const value = next !== undefined && !next.startsWith("-") && isSecretLiteral(next);
+    return flag && value && namesSecret(flag[1]!) ? [flag[1]!] : [];
+  });
+}
