@@ -1,5 +1,6 @@
 import * as assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
+import { postgres } from "./helpers/postgres";
 import { type Running, ask, running } from "./helpers/service";
 
 describe("items", () => {
@@ -135,15 +136,12 @@ describe("pages of items", () => {
   });
 
   it("keeps items of the same millisecond apart", async () => {
-    const { password, name } = service.secret;
-    assert.ok(password && name);
-    const { postgres } = await import("./helpers/postgres");
     await (
       await postgres()
     ).sql(
       `INSERT INTO items (id, name, quantity, created_at)
        SELECT gen_random_uuid(), 'same', n, '2001-02-03 04:05:06.789Z' FROM generate_series(1, 30) n`,
-      name,
+      service.secret.name,
     );
     const seen = new Set<string>();
     let cursor: string | null = null;

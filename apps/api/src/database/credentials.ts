@@ -32,6 +32,7 @@ export function readCredentials(from: Config["database"]): Credentials {
     if (value === "") throw new Error(`${file} is empty`);
     return value;
   };
+  const host = read("host");
   const port = read("port");
   if (!/^\d{1,5}$/.test(port) || Number(port) < 1 || Number(port) > 65535) {
     throw new Error(`${path.join(from.folder, "port")} holds no port number`);
@@ -47,7 +48,7 @@ export function readCredentials(from: Config["database"]): Credentials {
     if (!ca.includes("BEGIN CERTIFICATE")) throw new Error(`${from.caFile} holds no certificate`);
   }
   const credentials = {
-    host: read("host"),
+    host,
     port: Number(port),
     database: read("dbname"),
     user: read("username"),

@@ -101,7 +101,8 @@ export class Database {
         });
       } catch (error) {
         const verdict = judge(error);
-        if (!verdict.transient) throw error;
+        // Whatever kept us from a connection may pass: a certificate being renewed, a database being made.
+        if (reached && !verdict.transient) throw error;
         const pause = Math.min(500, 25 * 2 ** attempt) * (0.5 + Math.random() / 2);
         // A statement that hit its time limit would hit it again.
         const again = verdict.reason !== "57014" && (!reached || verdict.undone || repeatable);

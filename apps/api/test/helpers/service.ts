@@ -19,8 +19,11 @@ let databases = 0;
 /** A name that no other test of this run uses. */
 export const databaseName = (): string => `test_${process.pid}_${++databases}`;
 
-/** Starts a service on a free port, with its own new database or the one of `secret`, and waits for the schema. */
-export async function running(env: NodeJS.ProcessEnv = {}, secret?: MountedSecret): Promise<Running> {
+/**
+ * Starts a service on a free port, with its own new database or the one of `secret`, and waits for the schema
+ * unless `wait` is false.
+ */
+export async function running(env: NodeJS.ProcessEnv = {}, secret?: MountedSecret, wait = true): Promise<Running> {
   const server = await postgres();
   const mounted = secret ?? (await server.makeDatabase(databaseName()));
   const logs: string[] = [];
@@ -39,7 +42,7 @@ export async function running(env: NodeJS.ProcessEnv = {}, secret?: MountedSecre
     ...env,
   });
   const service = await startService(config, pino({ serializers: { err: safeError } }, sink));
-  await service.migrated;
+  if (wait) await service.migrated;
   return {
     ...service,
     url: `http://127.0.0.1:${service.port}`,
