@@ -1,11 +1,37 @@
 import * as pulumi from "@pulumi/pulumi";
-import { Client, Foundation, NamespaceRef, PlatformNamespace } from "../workload";
+import * as k8s from "@pulumi/kubernetes";
+import {
+  Client,
+  connect,
+  Foundation,
+  ManifestBundle,
+  ManifestObject,
+  planOpenPorts,
+  PlatformNamespace,
+  ResourceNeeds,
+} from "../workload";
 
 export interface PostgresOperatorArgs {
   foundation: Foundation;
-  /** @default "cnpg-system" */
-  namespace?: string;
+  /** @default 50m CPU and 96Mi requested, 1 core and 256Mi at most */
+  resources?: ResourceNeeds;
 }
+
+/** The namespace is in upstream's file, and in the names that its certificates carry. */
+const namespaceName = "cnpg-system";
+const deploymentName = "cnpg-controller-manager";
+const webhookPort = 9443;
+
+const defaultResources: ResourceNeeds = {
+  requests: { cpu: "50m", memory: "96Mi", "ephemeral-storage": "16Mi" },
+  limits: { cpu: "1", memory: "256Mi", "ephemeral-storage": "64Mi" },
+};
+
+/** Roles for people, which upstream offers and binds to nobody. */
+const rolesForPeople = ["database", "publication", "subscription"].flatMap((kind) => [
+  `ClusterRole/cnpg-${kind}-editor-role`,
+  `ClusterRole/cnpg-${kind}-viewer-role`,
+]);
 
 /** CloudNativePG from its released manifest: what makes and keeps `Postgres` clusters. */
 export class PostgresOperator extends pulumi.ComponentResource {
@@ -17,17 +43,83 @@ export class PostgresOperator extends pulumi.ComponentResource {
 
   constructor(name: string, args: PostgresOperatorArgs, opts?: pulumi.ComponentResourceOptions) {
     super("groundwork:data:PostgresOperator", name, {}, opts);
-    const namespace: NamespaceRef = (this.namespace = new PlatformNamespace(
-      args.namespace ?? "cnpg-system",
+    const { artifacts, kubeApi, apiServerSources, priorityClass } = args.foundation;
+    this.namespace = new PlatformNamespace(
+      namespaceName,
       {
         foundation: args.foundation,
         tier: "platform",
-        quota: { pods: 4, requests: { cpu: "500m", memory: "512Mi" }, limits: { cpu: "2", memory: "1Gi" } },
+        quota: { pods: 4, requests: { cpu: "1", memory: "512Mi" }, limits: { cpu: "4", memory: "1Gi" } },
       },
       { parent: this },
-    ));
-    this.client = { name, namespace, pods: { "app.kubernetes.io/name": "cloudnative-pg" } };
-    this.ready = this.namespace.name;
+    );
+    this.client = { name, namespace: this.namespace, pods: { "app.kubernetes.io/name": "cloudnative-pg" } };
+
+    const inNamespace = { parent: this, deletedWith: this.namespace.resource };
+    const toApi = connect(this.client, kubeApi, inNamespace);
+    const webhooks = new k8s.networking.v1.NetworkPolicy(
+      `${name}-webhooks`,
+      planOpenPorts("webhooks-from-api-server", this.client, [webhookPort], apiServerSources),
+      inNamespace,
+    );
+    const bundle = new ManifestBundle(
+      name,
+      {
+        manifest: artifacts.manifest("cloudnative-pg"),
+        namespace: this.namespace,
+        skip: rolesForPeople,
+        patch: {
+          [`Deployment/${deploymentName}`]: (deployment) =>
+            hardenOperator(deployment, {
+              image: artifacts.image("cloudnative-pg").ref,
+              resources: args.resources ?? defaultResources,
+              priorityClass: priorityClass.platform,
+            }),
+        },
+        podsAfter: [...toApi.policies, webhooks],
+      },
+      { parent: this },
+    );
+    new k8s.policy.v1.PodDisruptionBudget(
+      `${name}-budget`,
+      {
+        metadata: { name: deploymentName, namespace: this.namespace.name },
+        spec: { maxUnavailable: 1, selector: { matchLabels: this.client.pods } },
+      },
+      inNamespace,
+    );
+    this.ready = bundle.ready;
     this.registerOutputs({ ready: this.ready });
   }
+}
+
+interface Hardening {
+  image: string;
+  resources: ResourceNeeds;
+  priorityClass: pulumi.Input<string>;
+}
+
+/**
+ * Upstream's Deployment runs as 10001 without capabilities already. Added here: the pinned image, also as the one that the
+ * operator puts into its instances, bounds for everything, a priority, and probes that notice a start at once.
+ */
+export function hardenOperator(
+  deployment: ManifestObject,
+  { image, resources, priorityClass }: Hardening,
+): ManifestObject {
+  const pod = deployment["spec"].template.spec;
+  const [manager] = pod.containers;
+  manager.image = image;
+  manager.imagePullPolicy = "IfNotPresent";
+  manager.env.find((variable: { name: string }) => variable.name === "OPERATOR_IMAGE_NAME").value = image;
+  manager.resources = resources;
+  manager.securityContext.runAsNonRoot = true;
+  manager.startupProbe = { ...manager.startupProbe, periodSeconds: 1, failureThreshold: 90 };
+  manager.readinessProbe = { ...manager.readinessProbe, periodSeconds: 2 };
+  pod.automountServiceAccountToken = true;
+  pod.enableServiceLinks = false;
+  pod.priorityClassName = priorityClass;
+  for (const volume of pod.volumes) if (volume.emptyDir) volume.emptyDir = { sizeLimit: "64Mi" };
+  deployment["spec"].revisionHistoryLimit = 3;
+  return deployment;
 }

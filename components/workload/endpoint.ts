@@ -13,7 +13,7 @@ export interface CredentialRef {
   /** Keys that consumers get as files. */
   keys: string[];
   /** The values, secret, where the graph knows them: what a consumer in another namespace gets a copy of. */
-  values?: pulumi.Output<Record<string, string>>;
+  values?: pulumi.Input<Record<string, pulumi.Input<string>>>;
 }
 
 /** The certificate authority that clients check the endpoint against, by name. */

@@ -10,3 +10,5 @@ export * from "./deployment";
 export * from "./statefulset";
 export * from "./jobs";
 export type { ServiceArgs } from "./serving";
+export * from "./manifest-bundle";
+export { keyOf, planManifest, type ManifestObject, type ManifestPlan } from "./manifest";
