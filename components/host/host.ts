@@ -16,7 +16,7 @@ export interface SshConnection {
 
 /**
  * A machine that exists and can be worked on: the only thing in which targets differ. Whatever comes after
- * it in the graph consumes `ssh` or `address`, and so waits until the machine is ready.
+ * it in the graph consumes `ssh` or `address`, and so waits until the machine is ready and has its baseline.
  */
 export interface Host {
   /** Unique in the stack; also the machine's hostname and its node name in the cluster. */
@@ -30,4 +30,14 @@ export interface Host {
    * (nspawn binds it). Unset: artefacts are copied over SSH.
    */
   artifactMount?: string;
+  /**
+   * The resource with which the machine itself goes away. Set: what was installed on the machine is not
+   * uninstalled one by one. Unset: the machine outlives the stack and gets back what it was.
+   */
+  machine?: pulumi.Resource;
+  /**
+   * The machine runs on the kernel of the computer that holds it (a container), where limits of connection
+   * tracking and the like belong to that computer and can't be changed from inside.
+   */
+  sharesKernel?: boolean;
 }

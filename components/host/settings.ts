@@ -1,0 +1,112 @@
+import * as net from "node:net";
+import { z } from "zod";
+
+/** An IPv4 network, `10.41.0.0/24`. */
+export const cidrSchema = z.cidrv4();
+
+const nameSchema = z
+  .string()
+  .regex(/^[a-z]([-a-z0-9]{0,38}[a-z0-9])?$/)
+  .describe("Name of the machine and of its node: lower-case letters, digits and dashes, 40 characters at most.");
+
+const portSchema = z.int().min(1).max(65535);
+
+/** What a machine's firewall lets in besides what the cluster itself needs. */
+const firewallSchema = z
+  .strictObject({
+    ports: z.array(portSchema).default([]).describe("More TCP ports that are open to everyone. Default: none."),
+    adminSources: z
+      .array(cidrSchema)
+      .min(1)
+      .default(["0.0.0.0/0"])
+      .describe("Networks from which SSH (22) and the Kubernetes API (6443) can be reached. Default: every network."),
+  })
+  .prefault({})
+  .describe(
+    "Firewall of every machine. Always open: 80 and 443; closed to all but the stack's own machines: the rest.",
+  );
+
+/** Machines of the embedded kind: systemd-nspawn on this computer, on a bridge of their own. */
+const nspawnSchema = z.strictObject({
+  driver: z.literal("nspawn"),
+  servers: z
+    .int()
+    .min(1)
+    .max(7)
+    .refine((count) => count % 2 === 1, { error: "must be odd: etcd needs a majority" })
+    .default(1)
+    .describe("Machines that run the control plane, an odd number. Default: 1."),
+  agents: z.int().min(0).max(32).default(0).describe("Machines that run workloads only. Default: 0."),
+  network: z
+    .strictObject({
+      cidr: cidrSchema
+        .refine((cidr) => Number(cidr.split("/")[1]) <= 24, {
+          error: "must have 256 addresses or more (a prefix of /24 or shorter)",
+        })
+        .default("10.41.0.0/24")
+        .describe("The machines' network; its first address is this computer's. Default: 10.41.0.0/24."),
+      bridge: z
+        .string()
+        .regex(/^[a-z][a-z0-9]{0,14}$/)
+        .default("gwbr0")
+        .describe("Name of the bridge that is made on this computer, 15 characters at most. Default: gwbr0."),
+    })
+    .prefault({}),
+  memory: z
+    .string()
+    .regex(/^[1-9][0-9]*(Mi|Gi)$/)
+    .optional()
+    .describe("Most memory that each machine may use, as 4Gi. Default: no limit."),
+  cpus: z.number().min(0.5).max(256).optional().describe("Most CPUs that each machine may use. Default: no limit."),
+  firewall: firewallSchema,
+});
+
+/** Machines that exist already and are reached over SSH as root. */
+const sshSchema = z.strictObject({
+  driver: z.literal("ssh"),
+  hosts: z
+    .array(
+      z.strictObject({
+        name: nameSchema,
+        role: z.enum(["server", "agent"]).default("server").describe("What the machine does in the cluster."),
+        address: z
+          .string()
+          .refine((address) => net.isIPv4(address), { error: "must be an IPv4 address" })
+          .describe("Address at which this computer and the other machines reach it."),
+        port: portSchema.default(22).describe("Port of its SSH server. Default: 22."),
+        user: z.literal("root").default("root").describe("Only root can install a cluster."),
+        hostKey: z
+          .string()
+          .regex(/^(ssh-ed25519|ecdsa-sha2-nistp(256|384|521)|ssh-rsa) [A-Za-z0-9+/]+=*/)
+          .optional()
+          .describe("Its host public key (/etc/ssh/ssh_host_ed25519_key.pub). Default: the one seen first is pinned."),
+      }),
+    )
+    .min(1)
+    .refine((hosts) => new Set(hosts.map((host) => host.name)).size === hosts.length, {
+      error: "two machines have the same name",
+    })
+    .refine((hosts) => new Set(hosts.map((host) => host.address)).size === hosts.length, {
+      error: "two machines have the same address",
+    })
+    .refine((hosts) => hosts.filter((host) => host.role === "server").length % 2 === 1, {
+      error: "must hold an odd number of servers: etcd needs a majority",
+    })
+    .describe("The machines, with an odd number of servers."),
+  privateKeyFile: z
+    .string()
+    .min(1)
+    .optional()
+    .describe(
+      "OpenSSH private key without a passphrase. Default: a key is generated; its public half is told by `up`.",
+    ),
+  firewall: firewallSchema,
+});
+
+/** Where the machines come from. A driver adds its own slice here and a case in `makeHosts`. */
+export const targetSchema = z.discriminatedUnion("driver", [nspawnSchema, sshSchema]);
+
+export type TargetSettings = z.infer<typeof targetSchema>;
+export type NspawnSettings = z.infer<typeof nspawnSchema>;
+export type SshSettings = z.infer<typeof sshSchema>;
+export type FirewallSettings = z.infer<typeof firewallSchema>;
