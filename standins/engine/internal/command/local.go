@@ -1,0 +1,293 @@
+package command
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/gobwas/glob"
+	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
+	"github.com/pulumi/pulumi/sdk/v3/go/common/resource/archive"
+	"github.com/pulumi/pulumi/sdk/v3/go/common/resource/asset"
+
+	"groundwork.dev/standins/engine/internal/provider"
+)
+
+// commandInputs are those of both kinds of command.
+type commandInputs struct {
+	Create, Update, Delete string
+	Command                string
+	Stdin                  string
+	Logging                string
+	Dir                    string
+	Environment            map[string]string
+	Interpreter            []string
+	AssetPaths             []string
+	ArchivePaths           []string
+	AddPreviousOutputInEnv *bool
+	Connection             *connection
+	Stdout, Stderr         string
+}
+
+// previous gives the variables that hand the last run's output to the next one.
+func (in *commandInputs) previous(stdout, stderr string) map[string]string {
+	env := map[string]string{}
+	for k, v := range in.Environment {
+		env[k] = v
+	}
+	if in.AddPreviousOutputInEnv == nil || *in.AddPreviousOutputInEnv {
+		if stdout != "" {
+			env["PULUMI_COMMAND_STDOUT"] = stdout
+		}
+		if stderr != "" {
+			env["PULUMI_COMMAND_STDERR"] = stderr
+		}
+	}
+	return env
+}
+
+func localCommand() *provider.Resource {
+	run := func(c *provider.Call, in *commandInputs, script string, env map[string]string) (provider.Props, error) {
+		stdout, stderr, err := runLocal(c, c, in, script, env)
+		if err != nil {
+			return nil, err
+		}
+		outs := provider.PropsOf(map[string]any{"stdout": stdout, "stderr": stderr})
+		if err := addAssets(in, outs); err != nil {
+			return nil, err
+		}
+		return outs, nil
+	}
+	return lifecycle(&provider.Resource{
+		Inputs: map[string]provider.Field{
+			"create": str, "update": str, "delete": str, "stdin": str, "dir": str, "logging": logging, "triggers": triggers,
+			"environment": strMap, "interpreter": strList, "assetPaths": strList, "archivePaths": strList,
+			"addPreviousOutputInEnv": {Kind: provider.Bool, Default: true},
+		},
+		Outputs: map[string]provider.Field{"stdout": str, "stderr": str, "assets": {}, "archive": {}},
+	}, run)
+}
+
+type runner func(c *provider.Call, in *commandInputs, script string, env map[string]string) (provider.Props, error)
+
+// lifecycle gives a command resource its operations: update runs the update script, or create when there is none, and delete
+// runs the delete script with the state's connection.
+func lifecycle(r *provider.Resource, run runner) *provider.Resource {
+	secrecy := func(c *provider.Call, outs provider.Props) provider.Props {
+		for _, v := range []resource.PropertyKey{"create", "update", "delete", "stdin", "environment", "interpreter", "dir"} {
+			if in, has := c.Inputs[v]; has && provider.HasSecret(in) {
+				for _, k := range []resource.PropertyKey{"stdout", "stderr"} {
+					if o, has := outs[k]; has {
+						outs[k] = resource.MakeSecret(o)
+					}
+				}
+				break
+			}
+		}
+		return outs
+	}
+	r.Create = func(c *provider.Call) (string, provider.Props, error) {
+		var in commandInputs
+		if err := c.Decode(&in); err != nil {
+			return "", nil, err
+		}
+		id := uniqueID(c.Name)
+		outs := provider.PropsOf(map[string]any{"stdout": "", "stderr": ""})
+		if in.Create != "" {
+			var err error
+			if outs, err = run(c, &in, in.Create, in.Environment); err != nil {
+				return "", nil, err
+			}
+		}
+		return id, secrecy(c, outs), nil
+	}
+	r.Update = func(c *provider.Call) (provider.Props, error) {
+		var in, old commandInputs
+		if err := c.Decode(&in); err != nil {
+			return nil, err
+		}
+		if err := provider.Decode(c.State, &old); err != nil {
+			return nil, err
+		}
+		script := in.Update
+		if script == "" {
+			script = in.Create
+		}
+		if script == "" {
+			outs := provider.Props{}
+			for k := range r.Outputs {
+				if v, has := c.State[provider.Key(k)]; has {
+					outs[provider.Key(k)] = v
+				}
+			}
+			return outs, nil
+		}
+		outs, err := run(c, &in, script, in.previous(old.Stdout, old.Stderr))
+		if err != nil {
+			return nil, err
+		}
+		return secrecy(c, outs), nil
+	}
+	r.Delete = func(c *provider.Call) error {
+		var in commandInputs
+		if err := provider.Decode(c.State, &in); err != nil {
+			return err
+		}
+		if in.Delete == "" {
+			return nil
+		}
+		_, err := run(c, &in, in.Delete, in.previous(in.Stdout, in.Stderr))
+		return err
+	}
+	return r
+}
+
+// runLocal runs a script here. The child and what it started end with the context.
+func runLocal(ctx context.Context, c *provider.Call, in *commandInputs, script string, env map[string]string) (string, string, error) {
+	words := in.Interpreter
+	if len(words) == 0 {
+		words = []string{"/bin/sh", "-c"}
+	}
+	cmd := exec.Command(words[0], append(append([]string{}, words[1:]...), script)...)
+	cmd.Dir = in.Dir
+	cmd.Env = os.Environ()
+	for k, v := range env {
+		cmd.Env = append(cmd.Env, k+"="+v)
+	}
+	if in.Stdin != "" {
+		cmd.Stdin = strings.NewReader(in.Stdin)
+	}
+	out := newOutput(c, in.Logging)
+	cmd.Stdout, cmd.Stderr = &out.stdout, &out.stderr
+	cmd.WaitDelay = time.Second
+	// The thread that starts the child has to live as long as the child, or the death signal comes too early.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	if err := cmd.Start(); err != nil {
+		return "", "", err
+	}
+	stop := context.AfterFunc(ctx, func() { _ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) })
+	err := cmd.Wait()
+	stop()
+	stdout, stderr := out.close()
+	if err != nil {
+		if ctx.Err() != nil {
+			err = ctx.Err()
+		}
+		return "", "", out.failure(err, script)
+	}
+	return stdout, stderr, nil
+}
+
+// addAssets collects the files that the command left behind.
+func addAssets(in *commandInputs, outs provider.Props) error {
+	if len(in.AssetPaths) > 0 {
+		found, err := globFiles(in.Dir, in.AssetPaths)
+		if err != nil {
+			return err
+		}
+		assets := provider.Props{}
+		for _, rel := range found {
+			a, err := asset.FromPath(filepath.Join(in.Dir, rel))
+			if err != nil {
+				return err
+			}
+			assets[resource.PropertyKey(rel)] = resource.NewProperty(a)
+		}
+		outs["assets"] = resource.NewProperty(assets)
+	}
+	if len(in.ArchivePaths) > 0 {
+		found, err := globFiles(in.Dir, in.ArchivePaths)
+		if err != nil {
+			return err
+		}
+		files := map[string]any{}
+		for _, rel := range found {
+			a, err := asset.FromPath(filepath.Join(in.Dir, rel))
+			if err != nil {
+				return err
+			}
+			files[rel] = a
+		}
+		a, err := archive.FromAssets(files)
+		if err != nil {
+			return err
+		}
+		outs["archive"] = resource.NewProperty(a)
+	}
+	return nil
+}
+
+// globFiles lists the files below dir that the patterns take; later patterns win, and those with ! in front take files away.
+func globFiles(dir string, patterns []string) ([]string, error) {
+	type rule struct {
+		g       glob.Glob
+		exclude bool
+	}
+	var rules []rule
+	for _, p := range patterns {
+		exclude := strings.HasPrefix(p, "!")
+		g, err := glob.Compile(strings.TrimPrefix(p, "!"), filepath.Separator)
+		if err != nil {
+			return nil, fmt.Errorf("pattern %q: %w", p, err)
+		}
+		rules = append(rules, rule{g, exclude})
+	}
+	root := dir
+	if root == "" {
+		root = "."
+	}
+	var out []string
+	err := filepath.WalkDir(root, func(path string, d os.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		rel, err := filepath.Rel(root, path)
+		if err != nil {
+			return err
+		}
+		take := false
+		for _, r := range rules {
+			if r.g.Match(rel) {
+				take = !r.exclude
+			}
+		}
+		if take {
+			out = append(out, rel)
+		}
+		return nil
+	})
+	return out, err
+}
+
+func localRun() *provider.Function {
+	return &provider.Function{
+		Inputs: map[string]provider.Field{
+			"command": {Kind: provider.String, Required: true}, "stdin": str, "dir": str, "logging": logging, "environment": strMap,
+			"interpreter": strList, "assetPaths": strList, "archivePaths": strList, "addPreviousOutputInEnv": boolean,
+		},
+		Run: func(c *provider.Call) (provider.Props, error) {
+			var in commandInputs
+			if err := c.Decode(&in); err != nil {
+				return nil, err
+			}
+			stdout, stderr, err := runLocal(c, c, &in, in.Command, in.Environment)
+			if err != nil {
+				return nil, err
+			}
+			outs := provider.Props{}
+			for k, v := range c.Inputs {
+				outs[k] = v
+			}
+			outs["stdout"], outs["stderr"] = provider.Value(stdout), provider.Value(stderr)
+			return outs, addAssets(&in, outs)
+		},
+	}
+}

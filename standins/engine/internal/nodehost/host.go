@@ -1,0 +1,188 @@
+// Package nodehost stands in for Pulumi's node language host. Programs, policy packs, node plugins and dynamic providers run
+// through the entry points that the @pulumi/pulumi package beside the program ships.
+package nodehost
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/common/util/rpcutil"
+	rpc "github.com/pulumi/pulumi/sdk/v3/proto/go"
+	"google.golang.org/grpc"
+	"google.golang.org/protobuf/types/known/emptypb"
+
+	"groundwork.dev/standins/engine/internal/provider"
+)
+
+// toldUser is the exit code by which the SDK says that the user has seen the error already.
+const toldUser = 32
+
+type host struct {
+	rpc.UnimplementedLanguageRuntimeServer
+	version string
+	ctx     context.Context
+	cancel  context.CancelFunc
+	mu      sync.Mutex
+	engine  string
+}
+
+// Main serves the language host. The engine passes its flags first and its own address last.
+func Main(version string, args []string) int {
+	h := &host{version: version}
+	h.ctx, h.cancel = context.WithCancel(context.Background())
+	defer h.cancel()
+	for _, a := range args {
+		if !strings.HasPrefix(a, "-") {
+			h.engine = a
+		}
+	}
+	return provider.Serve(func(s *grpc.Server) { rpc.RegisterLanguageRuntimeServer(s, h) }, h.cancel)
+}
+
+func (h *host) Handshake(_ context.Context, r *rpc.LanguageHandshakeRequest) (*rpc.LanguageHandshakeResponse, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.engine = r.GetEngineAddress()
+	return &rpc.LanguageHandshakeResponse{}, nil
+}
+
+func (h *host) engineAddress() string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.engine
+}
+
+func (h *host) GetPluginInfo(context.Context, *emptypb.Empty) (*rpc.PluginInfo, error) {
+	return &rpc.PluginInfo{Version: h.version}, nil
+}
+
+// Cancel ends the node processes of this host.
+func (h *host) Cancel(context.Context, *emptypb.Empty) (*emptypb.Empty, error) {
+	h.cancel()
+	return &emptypb.Empty{}, nil
+}
+
+// Run runs a program to its end.
+func (h *host) Run(ctx context.Context, r *rpc.RunRequest) (*rpc.RunResponse, error) {
+	info := r.GetInfo()
+	script, err := resolveEntry(info.GetProgramDirectory(), "cmd/run")
+	if err != nil {
+		return &rpc.RunResponse{Error: err.Error()}, nil
+	}
+	config, err := json.Marshal(r.GetConfig())
+	if err != nil {
+		return nil, err
+	}
+	secretKeys, err := json.Marshal(r.GetConfigSecretKeys())
+	if err != nil {
+		return nil, err
+	}
+	opts := optionsOf(info)
+	args := append(opts.nodeArgs(), script)
+	for _, f := range [][2]string{
+		{"organization", r.GetOrganization()}, {"project", r.GetProject()}, {"root-directory", info.GetRootDirectory()},
+		{"stack", r.GetStack()}, {"pwd", r.GetPwd()}, {"monitor", r.GetMonitorAddress()}, {"engine", h.engineAddress()},
+		{"parallel", strconv.Itoa(int(r.GetParallel()))},
+	} {
+		if f[1] != "" {
+			args = append(args, "--"+f[0], f[1])
+		}
+	}
+	if r.GetDryRun() {
+		args = append(args, "--dry-run")
+	}
+	entry := info.GetEntryPoint()
+	if entry == "" {
+		entry = "."
+	}
+	args = append(append(args, entry), r.GetArgs()...)
+
+	cmd := exec.Command(opts.node(), args...)
+	cmd.Dir, cmd.Stdout, cmd.Stderr = r.GetPwd(), os.Stdout, os.Stderr
+	cmd.Env = append(append(os.Environ(), opts.env(info.GetRootDirectory())...), "PULUMI_CONFIG="+string(config), "PULUMI_CONFIG_SECRET_KEYS="+string(secretKeys))
+	err = h.run(ctx, cmd)
+	var exit *exec.ExitError
+	switch {
+	case err == nil:
+		return &rpc.RunResponse{}, nil
+	case errors.As(err, &exit) && exit.ExitCode() == toldUser:
+		return &rpc.RunResponse{Bail: true}, nil
+	case errors.As(err, &exit) && exit.ExitCode() >= 0:
+		return &rpc.RunResponse{Error: fmt.Sprintf("the program exited with code %d; what it printed stands above", exit.ExitCode())}, nil
+	default:
+		return &rpc.RunResponse{Error: "the program could not be run: " + err.Error()}, nil
+	}
+}
+
+// RunPlugin runs a policy pack or a provider that is written for node, for as long as the engine keeps the stream open.
+func (h *host) RunPlugin(r *rpc.RunPluginRequest, s rpc.LanguageRuntime_RunPluginServer) error {
+	closer, stdout, stderr, err := rpcutil.MakeRunPluginStreams(s, false)
+	if err != nil {
+		return err
+	}
+	defer closer.Close()
+	dir, analyzer := r.GetInfo().GetProgramDirectory(), r.GetKind() == "analyzer"
+	entry, pwd := "cmd/run-plugin", r.GetPwd()
+	if analyzer {
+		entry = "cmd/run-policy-pack"
+	}
+	script, err := resolveEntry(dir, entry)
+	if err != nil {
+		return err
+	}
+	opts := optionsOf(r.GetInfo())
+	args := append(opts.nodeArgs(), script)
+	if analyzer {
+		// A pack's server reads ./package.json, so its working directory is its own; its entry point expects the engine's
+		// address before the pack.
+		args, pwd = append(append(args, r.GetArgs()...), dir), dir
+	} else {
+		args = append(append(args, dir), r.GetArgs()...)
+	}
+	cmd := exec.Command(opts.node(), args...)
+	cmd.Dir, cmd.Stdout, cmd.Stderr = pwd, stdout, stderr
+	cmd.Env = append(append(os.Environ(), r.GetEnv()...), opts.env(dir)...)
+	code := 0
+	if err := h.run(s.Context(), cmd); err != nil {
+		var exit *exec.ExitError
+		if !errors.As(err, &exit) {
+			return err
+		}
+		code = exit.ExitCode()
+	}
+	return s.Send(&rpc.RunPluginResponse{Output: &rpc.RunPluginResponse_Exitcode{Exitcode: int32(code)}})
+}
+
+// Dynamic replaces this process by node with the SDK's provider of dynamic resources; it returns only when that failed.
+func Dynamic(args []string) int {
+	dir, err := os.Getwd()
+	if err == nil {
+		var script, node string
+		if script, err = resolveEntry(dir, "cmd/dynamic-provider"); err == nil {
+			if node, err = exec.LookPath("node"); err == nil {
+				err = replaceProcess(node, append([]string{node, script}, args...), os.Environ())
+			}
+		}
+	}
+	fmt.Fprintln(os.Stderr, "the provider of dynamic resources could not be started:", err)
+	return 1
+}
+
+func readJSON(path string, into any) error {
+	b, err := os.ReadFile(filepath.Clean(path))
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(b, into); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	return nil
+}

@@ -1,0 +1,277 @@
+// Package random stands in for the official random provider: values from crypto/rand that stay as they are until a keeper or
+// another input changes.
+package random
+
+import (
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"math/big"
+	mathrand "math/rand"
+	"strconv"
+	"strings"
+
+	"groundwork.dev/standins/engine/internal/provider"
+)
+
+// Definition describes the provider.
+func Definition(version string) *provider.Definition {
+	return &provider.Definition{
+		Name: "random", Version: version,
+		Resources: map[string]*provider.Resource{
+			"random:index/randomPassword:RandomPassword": text(true),
+			"random:index/randomString:RandomString":     text(false),
+			"random:index/randomBytes:RandomBytes":       bytesResource(),
+			"random:index/randomId:RandomId":             idResource(),
+			"random:index/randomInteger:RandomInteger":   integerResource(),
+			"random:index/randomPet:RandomPet":           petResource(),
+			"random:index/randomUuid:RandomUuid":         uuidResource(4),
+			"random:index/randomUuid4:RandomUuid4":       uuidResource(4),
+			"random:index/randomUuid7:RandomUuid7":       uuidResource(7),
+			"random:index/randomShuffle:RandomShuffle":   shuffleResource(),
+		},
+	}
+}
+
+var keepers = provider.Field{Kind: provider.Map, Elem: &provider.Field{Kind: provider.String}, Replace: true}
+
+func fixed(f provider.Field) provider.Field { f.Replace = true; return f }
+
+func random(n int) []byte {
+	b := make([]byte, n)
+	_, _ = rand.Read(b) // never fails: crypto/rand ends the process instead
+	return b
+}
+
+func below(n int64) int64 {
+	v, err := rand.Int(rand.Reader, big.NewInt(n))
+	if err != nil {
+		panic(err)
+	}
+	return v.Int64()
+}
+
+func bytesResource() *provider.Resource {
+	outs := func(b []byte) provider.Props {
+		return provider.PropsOf(map[string]any{"base64": base64.StdEncoding.EncodeToString(b), "hex": hex.EncodeToString(b), "length": len(b)})
+	}
+	return &provider.Resource{
+		Inputs: map[string]provider.Field{
+			"length":  {Kind: provider.Integer, Required: true, Replace: true},
+			"keepers": keepers,
+		},
+		Outputs: map[string]provider.Field{"base64": {Kind: provider.String, Secret: true}, "hex": {Kind: provider.String, Secret: true}},
+		Check:   atLeast("length", 1),
+		Create: func(c *provider.Call) (string, provider.Props, error) {
+			var in struct{ Length int }
+			if err := c.Decode(&in); err != nil {
+				return "", nil, err
+			}
+			return "none", outs(random(in.Length)), nil
+		},
+		Import: func(c *provider.Call) (*provider.Reading, error) {
+			b, err := base64.StdEncoding.DecodeString(c.ID)
+			if err != nil {
+				return nil, fmt.Errorf("the id of an imported RandomBytes is its value in base64: %w", err)
+			}
+			return imported("none", outs(b), "length"), nil
+		},
+	}
+}
+
+// imported makes a reading whose inputs are the named outputs.
+func imported(id string, outs provider.Props, inputs ...string) *provider.Reading {
+	in := provider.Props{}
+	for k, v := range outs {
+		for _, name := range inputs {
+			if string(k) == name {
+				in[k] = v
+			}
+		}
+	}
+	return &provider.Reading{ID: id, Inputs: in, Outputs: outs}
+}
+
+func atLeast(name string, least float64) func(provider.Props) []provider.Failure {
+	return func(in provider.Props) []provider.Failure {
+		if v, ok := provider.Plain(in[provider.Key(name)]).(float64); ok && v < least {
+			return []provider.Failure{{Property: name, Reason: fmt.Sprintf("%s must be at least %v, got %v", name, least, v)}}
+		}
+		return nil
+	}
+}
+
+func idResource() *provider.Resource {
+	outs := func(prefix string, b []byte) provider.Props {
+		return provider.PropsOf(map[string]any{
+			"b64Std": prefix + base64.StdEncoding.EncodeToString(b),
+			"b64Url": prefix + base64.RawURLEncoding.EncodeToString(b),
+			"hex":    prefix + hex.EncodeToString(b),
+			"dec":    prefix + new(big.Int).SetBytes(b).String(),
+		})
+	}
+	return &provider.Resource{
+		Inputs: map[string]provider.Field{
+			"byteLength": {Kind: provider.Integer, Required: true, Replace: true},
+			"prefix":     fixed(provider.Field{Kind: provider.String}),
+			"keepers":    keepers,
+		},
+		Outputs: strs("b64Std", "b64Url", "hex", "dec"),
+		Check:   atLeast("byteLength", 1),
+		Create: func(c *provider.Call) (string, provider.Props, error) {
+			var in struct {
+				ByteLength int
+				Prefix     string
+			}
+			if err := c.Decode(&in); err != nil {
+				return "", nil, err
+			}
+			b := random(in.ByteLength)
+			return base64.RawURLEncoding.EncodeToString(b), outs(in.Prefix, b), nil
+		},
+		Import: func(c *provider.Call) (*provider.Reading, error) {
+			prefix, id := "", c.ID
+			if i := strings.LastIndex(id, ","); i >= 0 {
+				prefix, id = id[:i], id[i+1:]
+			}
+			b, err := base64.RawURLEncoding.DecodeString(id)
+			if err != nil {
+				return nil, fmt.Errorf("the id of an imported RandomId is its value in unpadded url-safe base64, with the prefix and a comma before it: %w", err)
+			}
+			props := outs(prefix, b)
+			props["byteLength"] = provider.Value(len(b))
+			if prefix != "" {
+				props["prefix"] = provider.Value(prefix)
+			}
+			return imported(id, props, "byteLength", "prefix"), nil
+		},
+	}
+}
+
+func strs(names ...string) map[string]provider.Field {
+	out := map[string]provider.Field{}
+	for _, n := range names {
+		out[n] = provider.Field{Kind: provider.String}
+	}
+	return out
+}
+
+func integerResource() *provider.Resource {
+	return &provider.Resource{
+		Inputs: map[string]provider.Field{
+			"min":     {Kind: provider.Integer, Required: true, Replace: true},
+			"max":     {Kind: provider.Integer, Required: true, Replace: true},
+			"seed":    fixed(provider.Field{Kind: provider.String}),
+			"keepers": keepers,
+		},
+		Outputs: map[string]provider.Field{"result": {Kind: provider.Integer}},
+		Create: func(c *provider.Call) (string, provider.Props, error) {
+			var in struct {
+				Min, Max int64
+				Seed     string
+			}
+			if err := c.Decode(&in); err != nil {
+				return "", nil, err
+			}
+			if in.Max < in.Min {
+				return "", nil, errors.New("the minimum (min) value needs to be smaller than or equal to maximum (max) value")
+			}
+			var n int64
+			if in.Seed != "" {
+				n = seeded(in.Seed).Int63n(in.Max-in.Min+1) + in.Min
+			} else {
+				n = below(in.Max-in.Min+1) + in.Min
+			}
+			return strconv.FormatInt(n, 10), provider.PropsOf(map[string]any{"result": n}), nil
+		},
+		Import: func(c *provider.Call) (*provider.Reading, error) {
+			parts := strings.Split(c.ID, ",")
+			if len(parts) != 3 && len(parts) != 4 {
+				return nil, errors.New("the id of an imported RandomInteger is result,min,max or result,min,max,seed")
+			}
+			props := provider.Props{}
+			for i, name := range []string{"result", "min", "max"} {
+				n, err := strconv.ParseInt(parts[i], 10, 64)
+				if err != nil {
+					return nil, fmt.Errorf("%s of the imported RandomInteger is no whole number: %w", name, err)
+				}
+				props[provider.Key(name)] = provider.Value(n)
+			}
+			if len(parts) == 4 {
+				props["seed"] = provider.Value(parts[3])
+			}
+			return imported(parts[0], props, "min", "max", "seed"), nil
+		},
+	}
+}
+
+// seeded gives the generator that the official provider derives from a seed, so that seeded results agree.
+func seeded(seed string) *mathrand.Rand {
+	return mathrand.New(mathrand.NewSource(int64(crc(seed)))) // #nosec G404: a seed asks for a repeatable result
+}
+
+func uuidResource(version byte) *provider.Resource {
+	outs := func(s string) provider.Props { return provider.PropsOf(map[string]any{"result": s}) }
+	return &provider.Resource{
+		Inputs:  map[string]provider.Field{"keepers": keepers},
+		Outputs: strs("result"),
+		Create: func(*provider.Call) (string, provider.Props, error) {
+			s := uuid(version)
+			return s, outs(s), nil
+		},
+		Import: func(c *provider.Call) (*provider.Reading, error) {
+			b, err := hex.DecodeString(strings.ReplaceAll(c.ID, "-", ""))
+			if err != nil || len(b) != 16 {
+				return nil, fmt.Errorf("the id of an imported RandomUuid is a UUID, got %q", c.ID)
+			}
+			return imported(c.ID, outs(c.ID)), nil
+		},
+	}
+}
+
+func shuffleResource() *provider.Resource {
+	return &provider.Resource{
+		Inputs: map[string]provider.Field{
+			"inputs":      {Kind: provider.List, Required: true, Replace: true, Elem: &provider.Field{Kind: provider.String}},
+			"resultCount": fixed(provider.Field{Kind: provider.Integer}),
+			"seed":        fixed(provider.Field{Kind: provider.String}),
+			"keepers":     keepers,
+		},
+		Outputs: map[string]provider.Field{"results": {Kind: provider.List}},
+		Create: func(c *provider.Call) (string, provider.Props, error) {
+			var in struct {
+				Inputs      []string
+				ResultCount *int
+				Seed        string
+			}
+			if err := c.Decode(&in); err != nil {
+				return "", nil, err
+			}
+			n := len(in.Inputs)
+			if in.ResultCount != nil {
+				n = *in.ResultCount
+			}
+			r := seeded(in.Seed)
+			if in.Seed == "" {
+				r = mathrand.New(mathrand.NewSource(below(1 << 62))) // #nosec G404: an order, no secret
+			}
+			return "-", provider.PropsOf(map[string]any{"results": shuffle(in.Inputs, n, r)}), nil
+		},
+	}
+}
+
+// shuffle takes whole permutations of the inputs until there are n results.
+func shuffle(inputs []string, n int, r *mathrand.Rand) []string {
+	out := make([]string, 0, n)
+	for len(out) < n && len(inputs) > 0 {
+		for _, i := range r.Perm(len(inputs)) {
+			if len(out) == n {
+				break
+			}
+			out = append(out, inputs[i])
+		}
+	}
+	return out
+}

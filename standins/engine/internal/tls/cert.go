@@ -1,0 +1,278 @@
+package tls
+
+import (
+	"crypto"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/sha1" // #nosec G505: RFC 5280 names it for key identifiers
+	"crypto/x509"
+	"encoding/asn1"
+	"encoding/pem"
+	"fmt"
+	"math/big"
+	"time"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
+
+	"groundwork.dev/standins/engine/internal/provider"
+)
+
+var keyUsages = map[string]x509.KeyUsage{
+	"digital_signature": x509.KeyUsageDigitalSignature, "content_commitment": x509.KeyUsageContentCommitment,
+	"key_encipherment": x509.KeyUsageKeyEncipherment, "data_encipherment": x509.KeyUsageDataEncipherment,
+	"key_agreement": x509.KeyUsageKeyAgreement, "cert_signing": x509.KeyUsageCertSign, "crl_signing": x509.KeyUsageCRLSign,
+	"encipher_only": x509.KeyUsageEncipherOnly, "decipher_only": x509.KeyUsageDecipherOnly,
+}
+
+var extKeyUsages = map[string]x509.ExtKeyUsage{
+	"any_extended": x509.ExtKeyUsageAny, "server_auth": x509.ExtKeyUsageServerAuth, "client_auth": x509.ExtKeyUsageClientAuth,
+	"code_signing": x509.ExtKeyUsageCodeSigning, "email_protection": x509.ExtKeyUsageEmailProtection,
+	"ipsec_end_system": x509.ExtKeyUsageIPSECEndSystem, "ipsec_tunnel": x509.ExtKeyUsageIPSECTunnel, "ipsec_user": x509.ExtKeyUsageIPSECUser,
+	"timestamping": x509.ExtKeyUsageTimeStamping, "ocsp_signing": x509.ExtKeyUsageOCSPSigning,
+	"microsoft_server_gated_crypto":     x509.ExtKeyUsageMicrosoftServerGatedCrypto,
+	"netscape_server_gated_crypto":      x509.ExtKeyUsageNetscapeServerGatedCrypto,
+	"microsoft_commercial_code_signing": x509.ExtKeyUsageMicrosoftCommercialCodeSigning,
+	"microsoft_kernel_code_signing":     x509.ExtKeyUsageMicrosoftKernelCodeSigning,
+}
+
+// certInputs are those of both kinds of certificate.
+type certInputs struct {
+	AllowedUses                        []string
+	ValidityPeriodHours                float64
+	EarlyRenewalHours                  float64
+	IsCaCertificate                    bool
+	SetSubjectKeyID                    bool `json:"setSubjectKeyId"`
+	SetAuthorityKeyID                  bool `json:"setAuthorityKeyId"`
+	MaxPathLength                      *int
+	Subject                            *subject
+	PrivateKeyPem, PrivateKeyPemWo     string
+	CaPrivateKeyPem, CaPrivateKeyPemWo string
+	CaCertPem, CertRequestPem          string
+	ValidityStartTime, ValidityEndTime string
+	names
+}
+
+// certDefaults are values that the state shows although the program did not give them.
+var certDefaults = map[string]any{"earlyRenewalHours": 0, "isCaCertificate": false, "setSubjectKeyId": false}
+
+// certificate completes a certificate resource: the fields, the defaults and the renewal that both kinds share.
+func certificate(inputs map[string]provider.Field, outputs map[string]provider.Field, keyPrefix string, defaults map[string]any, issue func(in *certInputs, template *x509.Certificate) ([]byte, map[string]any, error)) *provider.Resource {
+	computed := provider.Field{Kind: provider.Bool, Replace: true, Computed: true}
+	all := map[string]provider.Field{
+		"allowedUses":         required(strList),
+		"validityPeriodHours": required(provider.Field{Kind: provider.Integer}),
+		"earlyRenewalHours":   {Kind: provider.Integer, Computed: true},
+		"isCaCertificate":     computed, "setSubjectKeyId": computed, "maxPathLength": replaces(provider.Field{Kind: provider.Integer}),
+	}
+	for k, v := range inputs {
+		all[k] = v
+	}
+	outs := map[string]provider.Field{"certPem": str, "readyForRenewal": boolean, "validityStartTime": str, "validityEndTime": str}
+	for k, v := range outputs {
+		outs[k] = v
+	}
+	r := &provider.Resource{Inputs: all, Outputs: outs}
+	r.Check = func(in provider.Props) []provider.Failure {
+		fails := oneKey(keyPrefix)(in)
+		for i, v := range listOf(in["allowedUses"]) {
+			if v.IsString() && keyUsages[v.StringValue()] == 0 {
+				if _, ext := extKeyUsages[v.StringValue()]; !ext {
+					fails = append(fails, provider.Failure{Property: fmt.Sprintf("allowedUses[%d]", i), Reason: fmt.Sprintf("no such use: %q", v.StringValue())})
+				}
+			}
+		}
+		return fails
+	}
+	r.Preview = func(c *provider.Call) provider.Props {
+		out := merged(c.Inputs, defaults)
+		out["readyForRenewal"] = provider.Value(false)
+		return out
+	}
+	r.Create = func(c *provider.Call) (string, provider.Props, error) {
+		var in certInputs
+		if err := c.Decode(&in); err != nil {
+			return "", nil, err
+		}
+		template, err := in.template(time.Now())
+		if err != nil {
+			return "", nil, err
+		}
+		der, extra, err := issue(&in, template)
+		if err != nil {
+			return "", nil, err
+		}
+		all := merged(c.Inputs, defaults)
+		for k, v := range extra {
+			all[provider.Key(k)] = provider.Value(v)
+		}
+		all["certPem"] = provider.Value(encodePEM("CERTIFICATE", der))
+		all["readyForRenewal"] = provider.Value(false)
+		all["validityStartTime"] = provider.Value(template.NotBefore.Format(time.RFC3339))
+		all["validityEndTime"] = provider.Value(template.NotAfter.Format(time.RFC3339))
+		return template.SerialNumber.String(), all, nil
+	}
+	// A certificate whose time to renew has come is replaced by the next update.
+	r.Diff = func(c *provider.Call, d *provider.Diff) {
+		if due(c.State, c.Inputs, time.Now()) {
+			d.Changed["readyForRenewal"] = provider.Change{Replace: true, Output: true}
+		}
+	}
+	r.Read = func(c *provider.Call) (*provider.Reading, error) {
+		outs := provider.Props{}
+		for k := range r.Outputs {
+			if v, has := c.State[provider.Key(k)]; has {
+				outs[provider.Key(k)] = v
+			}
+		}
+		if due(c.State, c.Inputs, time.Now()) {
+			outs["readyForRenewal"] = provider.Value(true)
+		}
+		return &provider.Reading{ID: c.ID, Outputs: outs}, nil
+	}
+	r.Update = func(c *provider.Call) (provider.Props, error) {
+		all := merged(c.Inputs, defaults)
+		for k := range r.Outputs {
+			if v, has := c.State[provider.Key(k)]; has {
+				all[provider.Key(k)] = v
+			}
+		}
+		return all, nil
+	}
+	return r
+}
+
+// due says whether the certificate in the state ends within the hours of early renewal.
+func due(state, inputs provider.Props, now time.Time) bool {
+	var was, is certInputs
+	if provider.Decode(state, &was) != nil || provider.Decode(inputs, &is) != nil {
+		return false
+	}
+	end, err := time.Parse(time.RFC3339, was.ValidityEndTime)
+	return err == nil && !now.Before(end.Add(-time.Duration(is.EarlyRenewalHours*float64(time.Hour))))
+}
+
+// template makes the parts of a certificate that the inputs alone decide.
+func (in *certInputs) template(now time.Time) (*x509.Certificate, error) {
+	serial, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 128))
+	if err != nil {
+		return nil, err
+	}
+	t := &x509.Certificate{SerialNumber: serial, NotBefore: now, NotAfter: now.Add(time.Duration(in.ValidityPeriodHours * float64(time.Hour))), BasicConstraintsValid: true}
+	for _, use := range in.AllowedUses {
+		t.KeyUsage |= keyUsages[use]
+		if ext, ok := extKeyUsages[use]; ok {
+			t.ExtKeyUsage = append(t.ExtKeyUsage, ext)
+		}
+	}
+	t.IsCA = in.IsCaCertificate
+	if in.MaxPathLength != nil {
+		t.MaxPathLen, t.MaxPathLenZero = *in.MaxPathLength, *in.MaxPathLength == 0
+	}
+	return t, nil
+}
+
+func selfSignedCert() *provider.Resource {
+	inputs := keyFields("privateKeyPem")
+	inputs["subject"] = subjectField()
+	inputs["dnsNames"], inputs["ipAddresses"], inputs["uris"] = replaces(strList), replaces(strList), replaces(strList)
+	inputs["setAuthorityKeyId"] = provider.Field{Kind: provider.Bool, Replace: true, Computed: true}
+	defaults := map[string]any{"setAuthorityKeyId": false}
+	for k, v := range certDefaults {
+		defaults[k] = v
+	}
+	return certificate(inputs, map[string]provider.Field{"keyAlgorithm": str}, "privateKeyPem", defaults, func(in *certInputs, t *x509.Certificate) ([]byte, map[string]any, error) {
+		key, algorithm, err := parseKey(in.PrivateKeyPem + in.PrivateKeyPemWo)
+		if err != nil {
+			return nil, nil, err
+		}
+		if t.IPAddresses, t.URIs, err = in.parse(); err != nil {
+			return nil, nil, err
+		}
+		t.Subject, t.DNSNames = in.Subject.name(), in.DNSNames
+		id, err := keyID(key.Public())
+		if err != nil {
+			return nil, nil, err
+		}
+		// Go fills both identifiers of a CA in by itself.
+		if in.SetSubjectKeyID {
+			t.SubjectKeyId = id
+		}
+		if in.SetAuthorityKeyID {
+			t.AuthorityKeyId = id
+		}
+		der, err := x509.CreateCertificate(rand.Reader, t, t, key.Public(), key)
+		return der, map[string]any{"keyAlgorithm": algorithm}, err
+	})
+}
+
+func locallySignedCert() *provider.Resource {
+	inputs := keyFields("caPrivateKeyPem")
+	inputs["caCertPem"], inputs["certRequestPem"] = required(str), required(str)
+	return certificate(inputs, map[string]provider.Field{"caKeyAlgorithm": str}, "caPrivateKeyPem", certDefaults, func(in *certInputs, t *x509.Certificate) ([]byte, map[string]any, error) {
+		key, algorithm, err := parseKey(in.CaPrivateKeyPem + in.CaPrivateKeyPemWo)
+		if err != nil {
+			return nil, nil, err
+		}
+		caDER, err := blockOf(in.CaCertPem, "CERTIFICATE")
+		if err != nil {
+			return nil, nil, err
+		}
+		ca, err := x509.ParseCertificate(caDER)
+		if err != nil {
+			return nil, nil, fmt.Errorf("the CA's certificate can't be read: %w", err)
+		}
+		req, err := parseRequest(in.CertRequestPem)
+		if err != nil {
+			return nil, nil, err
+		}
+		t.Subject, t.DNSNames, t.IPAddresses, t.URIs, t.EmailAddresses = req.Subject, req.DNSNames, req.IPAddresses, req.URIs, req.EmailAddresses
+		if in.SetSubjectKeyID {
+			if t.SubjectKeyId, err = keyID(req.PublicKey); err != nil {
+				return nil, nil, err
+			}
+		}
+		der, err := x509.CreateCertificate(rand.Reader, t, ca, req.PublicKey, key)
+		return der, map[string]any{"caKeyAlgorithm": algorithm}, err
+	})
+}
+
+// keyID is the SHA-1 of the public key's bits (RFC 5280, 4.2.1.2).
+func keyID(key crypto.PublicKey) ([]byte, error) {
+	var bits []byte
+	if k, ok := key.(*rsa.PublicKey); ok {
+		bits = x509.MarshalPKCS1PublicKey(k)
+	} else {
+		der, err := x509.MarshalPKIXPublicKey(key)
+		if err != nil {
+			return nil, err
+		}
+		var info struct {
+			Algorithm asn1.RawValue
+			Key       asn1.BitString
+		}
+		if _, err := asn1.Unmarshal(der, &info); err != nil {
+			return nil, err
+		}
+		bits = info.Key.Bytes
+	}
+	sum := sha1.Sum(bits) // #nosec G401
+	return sum[:], nil
+}
+
+func blockOf(text, kind string) ([]byte, error) {
+	block, _ := pem.Decode([]byte(text))
+	if block == nil {
+		return nil, fmt.Errorf("no PEM block where a %s is expected", kind)
+	}
+	if block.Type != kind {
+		return nil, fmt.Errorf("a PEM block of type %s where a %s is expected", block.Type, kind)
+	}
+	return block.Bytes, nil
+}
+
+func listOf(v resource.PropertyValue) []resource.PropertyValue {
+	if v = provider.Bare(v); v.IsArray() {
+		return v.ArrayValue()
+	}
+	return nil
+}
