@@ -1,0 +1,100 @@
+import * as fs from "node:fs";
+import * as path from "node:path";
+import { root } from "../cli/paths";
+import { entryOf, type Entry, type Source } from "./catalogue";
+import { recipeDigest } from "./go/recipe";
+import { GO_VERSION } from "./go/toolchain";
+import { canonicalJson, folderDigest, sha256 } from "./hash";
+import { platform, type Lock } from "./lock";
+import { resolveTree } from "./sources/debian";
+
+/** Raise it when the machinery changes in a way that changes results of unchanged recipes. */
+const FORMAT = 2;
+
+/**
+ * Hash of everything that decides what a source makes of an entry: the catalogue's words, the lock's digest, the local
+ * folders it is built from, and the entries that go into it. The name of its folder in the cache.
+ */
+export function keyOf(entry: Entry, source: Source, lock: Lock, entries: readonly Entry[]): string {
+  const { seconds: _estimate, parts: _parts, ...words } = source;
+  const { name, version, kind, file, image } = entry;
+  const inputs = inputsOf(entry, source, lock, entries);
+  return sha256(canonicalJson({ FORMAT, platform, name, version, kind, file, image, words, inputs }));
+}
+
+function inputsOf(entry: Entry, source: Source, lock: Lock, entries: readonly Entry[]): unknown {
+  const keysOf = (name: string): string[] => {
+    const other = entryOf(name, entries);
+    return other.sources.map((inner) => keyOf(other, inner, lock, entries));
+  };
+  switch (source.type) {
+    case "download":
+    case "pull":
+      return lock.upstream(entry.name, entry.version)?.sha256 ?? "";
+    case "part-of":
+      return keysOf(source.entry)[0];
+    case "go":
+      return { go: GO_VERSION, recipe: recipeDigest(source.folder) };
+    case "debian":
+      return resolveTree(source.debian);
+    case "compose":
+      return source.layers.flatMap((layer): unknown[] =>
+        "debian" in layer
+          ? [resolveTree(layer.debian)]
+          : (layer.files ?? []).flatMap((f) => ("entry" in f ? keysOf(f.entry) : [])),
+      );
+    case "image-set":
+      return { go: GO_VERSION, list: imageSetDigest(source.folder, source.list) };
+    case "workspace":
+      return [...source.inputs.map((input) => pathDigest(path.join(root, source.workspace, input))), lockfileDigest()];
+    case "module-file":
+    case "npm":
+    case "maven":
+      return undefined; // the version is in the source's words
+  }
+}
+
+function imageSetDigest(folder: string, list: string): string[] {
+  const text = fs.readFileSync(path.join(root, folder, list), "utf8");
+  const { images } = JSON.parse(text) as { images: { dir?: string }[] };
+  const folders = images.flatMap((image) => (image.dir === undefined ? [] : [path.join(root, folder, image.dir)]));
+  return [sha256(text), ...folders.map((inner) => folderDigest(inner))];
+}
+
+const pathDigest = (file: string): string =>
+  !fs.existsSync(file) ? "" : fs.statSync(file).isDirectory() ? folderDigest(file) : sha256(fs.readFileSync(file));
+
+const lockfileDigest = (): string => pathDigest(path.join(root, "package-lock.json"));
+
+/** Whether a source builds from the checkout, and so has a recipe that the lock can name. */
+export const hasRecipe = (source: Source): boolean => !["download", "pull", "part-of"].includes(source.type);
+
+/** Folder names for messages: where a source's recipe stands. */
+export function whereFrom(source: Source): string {
+  switch (source.type) {
+    case "download":
+      return source.url;
+    case "pull":
+      return "its registry";
+    case "part-of":
+      return `the official ${source.entry}`;
+    case "go":
+      return source.parts === "stand-in" ? `the stand-in in ${source.folder}` : `its Go module (${source.folder})`;
+    case "module-file":
+      return `the Go module ${source.module}@${source.version}`;
+    case "debian":
+      return `Debian ${source.debian.suite} packages`;
+    case "compose":
+      return source.layers.some((layer) => "debian" in layer)
+        ? "Debian packages and local files"
+        : "the binary built here";
+    case "image-set":
+      return `${source.folder}/${source.list}`;
+    case "workspace":
+      return source.workspace;
+    case "npm":
+      return `the npm package ${source.package}@${source.version}`;
+    case "maven":
+      return `Maven ${source.coordinates.join(" ")}`;
+  }
+}

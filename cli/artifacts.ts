@@ -1,0 +1,237 @@
+import * as fs from "node:fs";
+import * as path from "node:path";
+import { catalogue, TOOLCHAIN } from "../artifacts/catalogue";
+import { Cache, type IndexedArtifact } from "../artifacts/cache";
+import { bytes, duration } from "../artifacts/durations";
+import { ArtifactError } from "../artifacts/errors";
+import { exclusively } from "../artifacts/exclusive";
+import { hasRecipe, keyOf } from "../artifacts/keys";
+import { Lock } from "../artifacts/lock";
+import { Reachability } from "../artifacts/reach";
+import { Resolver } from "../artifacts/resolver";
+import type { ArtifactUi } from "../artifacts/sources/context";
+import type { Parts } from "../artifacts/types";
+import { cacheDir, root } from "./paths";
+
+export type { ArtifactUi } from "../artifacts/sources/context";
+
+/** Writes progress to standard error, so that standard output stays for results. */
+export const plainUi: ArtifactUi = { say: (line) => process.stderr.write(`${line}\n`) };
+
+export interface FetchOptions {
+  /** Take upstream's digests anew and write them to the lock. */
+  updateLock?: boolean;
+  /** Ask anew which hosts can be reached. */
+  probeAgain?: boolean;
+}
+
+/** Every name that the program may ask for. */
+export const allNames = (): string[] => catalogue.filter((entry) => !entry.internal).map((entry) => entry.name);
+
+/**
+ * Sees to it that these artefacts are in the cache and in this checkout's index, in the best form that can be had here. With
+ * everything in place that takes some milliseconds and asks nobody.
+ * @throws ArtifactError with a message for a person
+ */
+export async function ensureArtifacts(
+  names: string[] | "all",
+  ui: ArtifactUi = plainUi,
+  options: FetchOptions = {},
+): Promise<IndexedArtifact[]> {
+  const cache = new Cache(cacheDir());
+  const reach = new Reachability(cache.folder);
+  if (options.probeAgain) reach.forget();
+  const lock = new Lock();
+  const resolver = new Resolver({ cache, lock, reach, ui, updateLock: options.updateLock });
+  const wanted = names === "all" ? allNames() : names;
+  const missing = resolver.missing(wanted);
+  if (missing.length > 1) {
+    const seconds = missing.reduce((sum, one) => sum + one.seconds, 0);
+    const list = missing.map((one) => one.name).join(", ");
+    ui.say(`${missing.length} artefacts to get, ${duration(seconds)} if all of them are made here: ${list}`);
+  }
+  const found: IndexedArtifact[] = [];
+  for (const name of wanted) {
+    // Into the index one by one: what an interrupted run finished counts.
+    found.push(...(await resolver.all([name])));
+    await addToIndex(cache, found[found.length - 1] as IndexedArtifact);
+  }
+  return found;
+}
+
+async function addToIndex(cache: Cache, artifact: IndexedArtifact): Promise<void> {
+  const known = cache.readIndex().artifacts[artifact.name];
+  if (known?.path === artifact.path && known.sha256 === artifact.sha256) return;
+  await exclusively(
+    cache.path("locks", "index.lock"),
+    () => undefined,
+    async () => {
+      const index = cache.readIndex();
+      index.artifacts[artifact.name] = artifact;
+      cache.writeIndex(index);
+    },
+  );
+}
+
+/** The engine's home with the CLI, the language host and the provider plugins where the engine looks for them. */
+export interface Toolchain {
+  pulumiHome: string;
+  /** Absolute path of the `pulumi` command. */
+  cli: string;
+  /** What each part is, by catalogue name. */
+  parts: Record<string, Parts>;
+}
+
+/** Sees to it that the Pulumi CLI and its plugins can be run, and says what each of them is. */
+export async function ensureToolchain(ui: ArtifactUi = plainUi, options: FetchOptions = {}): Promise<Toolchain> {
+  const artifacts = await ensureArtifacts(TOOLCHAIN, ui, options);
+  const cache = new Cache(cacheDir());
+  const pulumiHome = cache.path("pulumi-home");
+  const wanted = JSON.stringify(artifacts.map((artifact) => artifact.path));
+  const stamp = path.join(pulumiHome, "layout.json");
+  if (readText(stamp) !== wanted) {
+    await exclusively(
+      cache.path("locks", "pulumi-home.lock"),
+      () => undefined,
+      async () => {
+        if (readText(stamp) === wanted) return;
+        for (const artifact of artifacts) layOut(artifact, pulumiHome);
+        fs.writeFileSync(stamp, wanted);
+      },
+    );
+  }
+  const parts = Object.fromEntries(artifacts.map((artifact) => [artifact.name, artifact.parts]));
+  return { pulumiHome, cli: path.join(pulumiHome, "bin", "pulumi"), parts };
+}
+
+/** A plugin's folder is named by kind, name and version; the language host sits beside the CLI. */
+function layOut(artifact: IndexedArtifact, home: string): void {
+  const plugin = /^plugin-(.+)$/.exec(artifact.name)?.[1];
+  const folder = path.join(home, ...(plugin ? ["plugins", `resource-${plugin}-${artifact.version}`] : ["bin"]));
+  fs.mkdirSync(folder, { recursive: true });
+  const from = path.dirname(artifact.path);
+  for (const name of fs.readdirSync(from).filter((file) => file !== "entry.json")) {
+    const temporary = path.join(folder, `.${name}.${process.pid}`);
+    fs.rmSync(temporary, { force: true });
+    try {
+      fs.linkSync(path.join(from, name), temporary);
+    } catch {
+      fs.copyFileSync(path.join(from, name), temporary); // another file system
+    }
+    fs.chmodSync(temporary, 0o755);
+    fs.renameSync(temporary, path.join(folder, name));
+  }
+}
+
+/** `npm run artifacts -- [fetch|verify|prune] ...`. Returns the exit code. */
+export async function artifacts(argv: string[], ui: ArtifactUi = plainUi): Promise<number> {
+  const flags = argv.filter((word) => word.startsWith("--"));
+  const [verb = "list", ...names] = argv.filter((word) => !word.startsWith("--"));
+  const known = ["--json", "--update-lock", "--yes"];
+  const wrong = flags.find((flag) => !known.includes(flag));
+  if (wrong !== undefined) throw new ArtifactError(`artifacts knows no ${wrong}; it knows ${known.join(", ")}`);
+  switch (verb) {
+    case "list":
+      list(flags.includes("--json"));
+      return 0;
+    case "fetch":
+      return fetchVerb(names, flags.includes("--update-lock"), ui);
+    case "verify":
+      return verify(ui);
+    case "prune": {
+      const pruned = new Cache(cacheDir()).prune();
+      ui.say(`${pruned.names.length} entries deleted, ${bytes(pruned.bytes)} freed`);
+      return 0;
+    }
+    default:
+      throw new ArtifactError(`artifacts knows no "${verb}"; it knows list, fetch [names], verify and prune`);
+  }
+}
+
+async function fetchVerb(names: string[], updateLock: boolean, ui: ArtifactUi): Promise<number> {
+  const began = Date.now();
+  const found = await ensureArtifacts(names.length > 0 ? names : "all", ui, { updateLock, probeAgain: true });
+  if (names.length === 0) await ensureToolchain(ui);
+  recordRecipes(new Lock());
+  const size = found.reduce((sum, artifact) => sum + artifact.size, 0);
+  ui.say(`${found.length} artefacts in the cache, ${bytes(size)}, ${duration((Date.now() - began) / 1000)}`);
+  return 0;
+}
+
+/** Notes the recipes' hashes, so that a review sees which built artefacts a change changes. */
+function recordRecipes(lock: Lock): void {
+  const recipes: Record<string, string> = {};
+  for (const entry of catalogue) {
+    for (const source of entry.sources.filter(hasRecipe)) {
+      recipes[`${entry.name}@${entry.version}/${source.type}`] = keyOf(entry, source, lock, catalogue);
+    }
+  }
+  if (Object.entries(recipes).some(([id, key]) => lock.recipe(id) !== key)) lock.setRecipes(recipes);
+}
+
+async function verify(ui: ArtifactUi): Promise<number> {
+  const cache = new Cache(cacheDir());
+  let damaged = 0;
+  const artifacts = Object.values(cache.readIndex().artifacts);
+  for (const artifact of artifacts) {
+    const entry = cache.find(artifact.name, artifact.key);
+    const files = entry === undefined ? ["entry.json"] : await cache.verify(entry);
+    if (files.length === 0) continue;
+    damaged++;
+    cache.remove(artifact.name, artifact.key);
+    ui.say(
+      `${artifact.name}: ${files.join(", ")} changed since it was kept; deleted. Run: npm run artifacts -- fetch ${artifact.name}`,
+    );
+  }
+  ui.say(`${artifacts.length} artefacts verified, ${damaged} damaged`);
+  return damaged === 0 ? 0 : 1;
+}
+
+function list(asJson: boolean): void {
+  const { artifacts } = new Cache(cacheDir()).readIndex(root);
+  const rows = catalogue
+    .filter((entry) => !entry.internal)
+    .map((entry) => {
+      const found = artifacts[entry.name];
+      const here = found !== undefined && fs.existsSync(found.path) ? found : undefined;
+      return {
+        name: entry.name,
+        version: entry.version,
+        kind: entry.kind,
+        about: entry.about,
+        ...here,
+        cached: here !== undefined,
+      };
+    });
+  if (asJson) {
+    process.stdout.write(`${JSON.stringify(rows, undefined, 2)}\n`);
+    return;
+  }
+  const table = rows.map((row) =>
+    row.cached
+      ? [
+          row.name,
+          row.version,
+          row.parts ?? "",
+          bytes(row.size ?? 0),
+          (row.sha256 ?? "").slice(0, 16),
+          row.source ?? "",
+        ]
+      : [row.name, row.version, "not fetched", "", "", ""],
+  );
+  process.stdout.write(columns([["NAME", "VERSION", "PARTS", "SIZE", "SHA-256", "SOURCE"], ...table]));
+}
+
+function columns(rows: string[][]): string {
+  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => (row[column] ?? "").length)));
+  const line = (row: string[]): string =>
+    row
+      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .join("  ")
+      .trimEnd();
+  return rows.map((row) => `${line(row).slice(0, 200)}\n`).join("");
+}
+
+function readText(file: string): string | undefined {
+  return fs.existsSync(file) ? fs.readFileSync(file, "utf8") : undefined;
+}
