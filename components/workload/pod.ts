@@ -14,6 +14,8 @@ export const defaultIdentity: Identity = { uid: 65532, gid: 65532 };
 /** Everything that a pod is planned from. */
 export interface PodPlan {
   labels: Record<string, string>;
+  /** The labels that set the workload's pods apart from all others of the namespace. */
+  selector: Record<string, string>;
   annotations?: Record<string, pulumi.Input<string>>;
   identity: Identity;
   priorityClass: pulumi.Input<string>;
@@ -70,7 +72,7 @@ export function planPod(plan: PodPlan): PodTemplate {
           topologyKey: "kubernetes.io/hostname",
           // A single node must still run all of them.
           whenUnsatisfiable: "ScheduleAnyway",
-          labelSelector: { matchLabels: plan.labels },
+          labelSelector: { matchLabels: plan.selector },
         },
       ],
       initContainers: plan.initContainers && Object.entries(plan.initContainers).map(container),

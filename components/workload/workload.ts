@@ -76,6 +76,7 @@ export abstract class Workload extends pulumi.ComponentResource {
       : [];
 
     this.plan = {
+      selector: this.pods,
       labels: {
         ...this.pods,
         "app.kubernetes.io/part-of": "groundwork",

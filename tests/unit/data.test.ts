@@ -1,0 +1,145 @@
+import { strict as assert } from "node:assert";
+import * as fs from "node:fs";
+import { capture, Captured, comesAfter, find, unwrapped, valueOf } from "./fixtures/capture";
+import { makeFoundation, makePlatform } from "./fixtures/platform";
+import { keyOf, ManifestBundle, planManifest, PlatformNamespace } from "../../components/workload";
+import { FakeArtifacts } from "./fixtures/artifacts";
+
+const artifacts = new FakeArtifacts();
+const manifest = artifacts.manifest("cloudnative-pg");
+
+describe("an upstream manifest", () => {
+  const plan = planManifest(fs.readFileSync(manifest.path, "utf8"));
+  const planned = (key: string) => plan.objects.find(({ object }) => keyOf(object) === key)!;
+
+  it("is read without its namespaces and definitions", () => {
+    assert.equal(plan.hasDefinitions, true);
+    const kinds = plan.objects.map(({ object }) => object.kind);
+    assert.ok(!kinds.includes("Namespace") && !kinds.includes("CustomResourceDefinition"));
+  });
+
+  it("is sorted into permissions, configuration, webhooks and pods", () => {
+    assert.equal(planned("ServiceAccount/cnpg-manager").phase, "access");
+    assert.equal(planned("Service/cnpg-webhook-service").phase, "config");
+    assert.equal(planned("MutatingWebhookConfiguration/cnpg-mutating-webhook-configuration").phase, "webhooks");
+    assert.equal(planned("Deployment/cnpg-controller-manager").phase, "workloads");
+  });
+
+  it("tells a custom resource's scope from its definition", () => {
+    const definition = (scope: string) =>
+      `kind: CustomResourceDefinition\napiVersion: apiextensions.k8s.io/v1\nmetadata: {name: x}\nspec: {scope: ${scope}, names: {kind: Issuer}}\n`;
+    const issuer = `apiVersion: example.org/v1\nkind: Issuer\nmetadata: {name: one}\n`;
+    const scopeOf = (scope: string) => planManifest(`${definition(scope)}---\n${issuer}`).objects[0]!;
+    assert.deepEqual([scopeOf("Cluster").namespaced, scopeOf("Cluster").phase], [false, "custom"]);
+    assert.equal(scopeOf("Namespaced").namespaced, true);
+  });
+
+  it("is refused where a document is no object", () => {
+    assert.throws(() => planManifest("just: text\n"), /not a Kubernetes object/);
+  });
+
+  const bundle = (args: object, namespace = "cnpg-system") =>
+    capture(() => {
+      const { foundation, provider } = makeFoundation();
+      const quota = { pods: 1, requests: { cpu: "1", memory: "1Gi" }, limits: { cpu: "1", memory: "1Gi" } } as const;
+      const place = new PlatformNamespace(namespace, { foundation, tier: "platform", quota }, { provider });
+      return new ManifestBundle("cnpg", { manifest, namespace: place, ...args }, { provider });
+    });
+
+  it("is refused where a patch names what upstream no longer has", async () => {
+    const patch = { "Deployment/old-name": (same: any) => same };
+    await assert.rejects(bundle({ patch }), /the manifest cloudnative-pg has no Deployment\/old-name/);
+  });
+
+  it("is refused where an object is outside the bundle's namespace", async () => {
+    await assert.rejects(
+      bundle({}, "other"),
+      /ServiceAccount\/cnpg-manager is in namespace cnpg-system, and not in other/,
+    );
+  });
+});
+
+describe("PostgreSQL", () => {
+  let resources: Captured[];
+  let database: ReturnType<typeof makePlatform>["database"];
+  before(async () => {
+    const captured = await capture(makePlatform);
+    resources = captured.resources;
+    database = captured.result.database;
+  });
+
+  const operator = () => find(resources, "Deployment", "cnpg-cnpg-controller-manager");
+  const cluster = () => find(resources, "Cluster", "app-db");
+
+  it("has an operator of the catalogue's image, which is also the one that it puts into instances", () => {
+    const [manager] = operator().inputs.spec.template.spec.containers;
+    const { ref } = artifacts.image("cloudnative-pg");
+    assert.equal(manager.image, ref);
+    assert.equal(manager.env.find((variable: any) => variable.name === "OPERATOR_IMAGE_NAME").value, ref);
+    assert.equal(manager.imagePullPolicy, "IfNotPresent");
+  });
+
+  it("starts the operator after definitions, permissions, webhooks and policies", () => {
+    const earlier = [
+      find(resources, "ConfigMap", "cnpg-crds"),
+      find(resources, "ClusterRoleBinding", "cnpg-cnpg-manager-rolebinding"),
+      find(resources, "MutatingWebhookConfiguration", "cnpg-cnpg-mutating-webhook-configuration"),
+      find(resources, "NetworkPolicy", "cnpg-to-kube-api"),
+      find(resources, "NetworkPolicy", "cnpg-webhooks"),
+    ];
+    for (const one of earlier) assert.ok(comesAfter(resources, operator(), one), `not after ${one.name}`);
+  });
+
+  it("makes a cluster when the operator is ready, and gives out its endpoint when the cluster is", async () => {
+    assert.ok(comesAfter(resources, cluster(), operator()));
+    assert.equal(cluster().inputs.metadata.annotations["pulumi.com/waitFor"], "condition=Ready");
+    assert.equal(await valueOf(database.endpoint.ready), "uid-app-db");
+  });
+
+  it("protects its data unless told otherwise", () => {
+    assert.equal(cluster().protect, true);
+  });
+
+  it("takes connections with TLS and a password, and no others", () => {
+    assert.deepEqual(cluster().inputs.spec.postgresql.pg_hba, [
+      "hostssl all all all scram-sha-256",
+      "hostnossl all all all reject",
+    ]);
+  });
+
+  it("keeps the login in a Secret that is one in the state too", () => {
+    const login = find(resources, "Secret", "app-db-login").inputs;
+    assert.ok(!("password" in login.stringData), "the login is not wrapped as secret");
+    assert.deepEqual(unwrapped(login.stringData), {
+      host: "app-db-rw.app.svc",
+      port: "5432",
+      dbname: "app",
+      username: "app",
+      password: "canary-password",
+    });
+    assert.equal(cluster().inputs.spec.bootstrap.initdb.secret.name, "app-db-login");
+  });
+
+  it("lets instances reach each other, the API server, and be reached by the operator and by consumers alone", () => {
+    const instances = { matchLabels: { "cnpg.io/cluster": "app-db" } };
+    const policies = resources.filter(
+      ({ type, inputs }) =>
+        type.endsWith(":NetworkPolicy") && JSON.stringify(inputs.spec.podSelector) === JSON.stringify(instances),
+    );
+    assert.deepEqual(policies.map(({ name }) => name).sort(), [
+      "app-db-from-api",
+      "app-db-peers",
+      "app-db-status-from-cnpg",
+      "app-db-to-kube-api",
+    ]);
+  });
+
+  it("shows a password nowhere in the graph but in secrets", () => {
+    for (const { name, inputs } of resources) {
+      const open = JSON.stringify(inputs, (_key, value) =>
+        value?.["4dabf18193072939515e22adb298388d"] !== undefined ? "secret" : value,
+      );
+      assert.ok(!open.includes("canary-"), `${name} shows a secret`);
+    }
+  });
+});

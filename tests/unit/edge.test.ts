@@ -1,0 +1,134 @@
+import { strict as assert } from "node:assert";
+import { planRoutes } from "../../components/edge";
+import { Endpoint } from "../../components/workload";
+import { capture, Captured, comesAfter, find, unwrapped, valueOf } from "./fixtures/capture";
+import { makePlatform } from "./fixtures/platform";
+
+const endpoint = (service: string): Endpoint => ({
+  name: service,
+  namespace: { label: "app", name: "app" },
+  service,
+  port: 80,
+  backend: { pods: { app: service }, port: 8080 },
+  ready: "yes",
+});
+
+describe("the edge's routes", () => {
+  const plan = (...routes: Parameters<typeof planRoutes>[0]) => JSON.parse(planRoutes(routes, "/certificate"));
+
+  it("send a host to the Service of its endpoint", () => {
+    const { http } = plan({ host: "api.local", endpoint: endpoint("api") });
+    assert.equal(http.routers["api-local"].rule, "Host(`api.local`) && PathPrefix(`/`)");
+    assert.deepEqual(http.services["api-local"].loadBalancer.servers, [{ url: "http://api.app.svc:80" }]);
+  });
+
+  it("are served by TLS alone, 1.2 or newer, and tell browsers to stay there", () => {
+    const { http, tls } = plan({ host: "api.local", endpoint: endpoint("api") });
+    assert.deepEqual(http.routers["api-local"].entryPoints, ["websecure"]);
+    assert.equal(tls.options.default.minVersion, "VersionTLS12");
+    assert.equal(http.middlewares["secure-headers"].headers.stsSeconds, 31_536_000);
+  });
+
+  it("may share a host by path", () => {
+    const { http } = plan(
+      { host: "shop.local", endpoint: endpoint("web") },
+      { host: "shop.local", path: "/api", endpoint: endpoint("api") },
+    );
+    assert.deepEqual(Object.keys(http.routers), ["shop-local", "shop-local-api"]);
+  });
+
+  it("may be none at all", () => {
+    assert.equal(plan().http, undefined);
+  });
+
+  it("are refused where two claim the same place", () => {
+    const route = { host: "api.local", endpoint: endpoint("api") };
+    assert.throws(() => planRoutes([route, route], "/certificate"), /two routes claim api-local/);
+  });
+
+  it("are refused where a host is none", () => {
+    const route = { host: "api.local`) || Host(`x", endpoint: endpoint("api") };
+    assert.throws(() => planRoutes([route], "/certificate"), /is no host name/);
+  });
+});
+
+describe("the edge", () => {
+  let resources: Captured[];
+  let platform: ReturnType<typeof makePlatform>;
+  before(async () => {
+    ({ resources, result: platform } = await capture(makePlatform));
+  });
+
+  const deployment = () => find(resources, "Deployment", "traefik");
+
+  it("needs nothing of the API server", () => {
+    const pod = deployment().inputs.spec.template.spec;
+    assert.equal(pod.automountServiceAccountToken, false);
+    const roles = resources.filter(({ type, name }) => /Role(Binding)?$/.test(type) && name.startsWith("traefik"));
+    assert.deepEqual(roles, []);
+  });
+
+  it("is open to the world on its two doors, and reaches only what it leads to", () => {
+    const open = find(resources, "NetworkPolicy", "traefik-from-anywhere").inputs.spec.ingress;
+    assert.deepEqual(open, [
+      {
+        ports: [
+          { port: 8443, protocol: "TCP" },
+          { port: 8080, protocol: "TCP" },
+        ],
+      },
+    ]);
+    const egress = resources.filter(
+      ({ type, inputs }) =>
+        type.endsWith(":NetworkPolicy") &&
+        inputs.metadata.namespace === "traefik" &&
+        inputs.spec.egress &&
+        inputs.spec.podSelector.matchLabels,
+    );
+    assert.deepEqual(
+      egress.map(({ name }) => name),
+      ["traefik-to-api"],
+    );
+  });
+
+  it("keeps its metrics off the load balancer", () => {
+    const { ports, type } = find(resources, "Service", "traefik").inputs.spec;
+    assert.equal(type, "LoadBalancer");
+    assert.deepEqual(
+      ports.map(({ port }: { port: number }) => port),
+      [443, 80],
+    );
+  });
+
+  it("has a certificate for its hosts, whose key is a secret everywhere", () => {
+    assert.deepEqual(find(resources, "CertRequest", "traefik-request").inputs.dnsNames, ["api.local"]);
+    const { stringData, type } = find(resources, "Secret", "traefik-tls").inputs;
+    assert.equal(type, "kubernetes.io/tls");
+    assert.ok(!JSON.stringify(stringData).startsWith('{"tls.crt"'), "the Secret's content is not wrapped as secret");
+    assert.equal(unwrapped(stringData)["tls.key"], "canary-key-traefik-key");
+  });
+
+  it("gets new pods with a new certificate and with new routes", () => {
+    const { annotations } = deployment().inputs.spec.template.metadata;
+    assert.match(annotations["groundwork/certificate-sha256"], /^[0-9a-f]{64}$/);
+    assert.match(annotations["groundwork/config-sha256"], /^[0-9a-f]{64}$/);
+  });
+
+  it("starts without waiting for what it leads to, and gives out a URL when both serve", async () => {
+    assert.ok(!comesAfter(resources, deployment(), find(resources, "Deployment", "api")));
+    assert.equal(await valueOf(platform.edge.urls["api.local/"]!), "https://api.local/");
+  });
+});
+
+describe("the API", () => {
+  it("starts when its database is ready, with the login as files", async () => {
+    const { resources } = await capture(makePlatform);
+    const api = find(resources, "Deployment", "api");
+    assert.ok(comesAfter(resources, api, find(resources, "Cluster", "app-db")));
+    const [{ env, volumeMounts }] = api.inputs.spec.template.spec.containers;
+    const paths = volumeMounts.map((mount: any) => mount.mountPath);
+    const setting = (name: string) => env.find((variable: any) => variable.name === name).value;
+    assert.ok(paths.includes(setting("DB_DIR")));
+    assert.ok(paths.some((folder: string) => setting("DB_CA") === `${folder}/ca.crt`));
+  });
+});
