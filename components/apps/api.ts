@@ -33,9 +33,11 @@ export class Api extends pulumi.ComponentResource {
         namespace: args.namespace,
         replicas: args.replicas,
         uses: [mountedAs(args.database, "db")],
+        // The user of the image's own.
+        identity: { uid: 10001, gid: 10001 },
         container: {
           image: args.namespace.foundation.artifacts.image("api"),
-          command: ["/usr/local/bin/node", "/app/dist/server.js"],
+          command: ["/usr/bin/node", "/app/server.cjs"],
           env: {
             NODE_ENV: "production",
             PORT: String(port),

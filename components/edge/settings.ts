@@ -20,7 +20,9 @@ export const domainSchema = z
   .string()
   .refine(
     (domain) =>
-      domain.length <= 253 - ROOM && domain.split(".").every((label) => LABEL.test(label)) && !/(^|\.)\d+$/.test(domain),
+      domain.length <= 253 - ROOM &&
+      domain.split(".").every((label) => LABEL.test(label)) &&
+      !/(^|\.)\d+$/.test(domain),
     { error: "must be a domain name in lower case, such as local or platform.example.org" },
   )
   .describe("Domain below which everything is served: the API is api.<domain>.");
