@@ -2,12 +2,13 @@ import { createHash } from "node:crypto";
 import * as fs from "node:fs";
 import { Readable, Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import { EnvHttpProxyAgent, fetch, type Response } from "undici";
+import { Agent, EnvHttpProxyAgent, fetch, type Response } from "undici";
 import { Unavailable } from "./errors";
 
-/** Node's own fetch ignores HTTPS_PROXY on Node 20; undici's agent does not. */
-let agent: EnvHttpProxyAgent | undefined;
-const dispatcher = (): EnvHttpProxyAgent => (agent ??= new EnvHttpProxyAgent({ connectTimeout: 10_000 }));
+/** Node's own fetch ignores HTTPS_PROXY on Node 20; undici's agent for that does not. */
+let agent: Agent | EnvHttpProxyAgent | undefined;
+const hasProxy = ["http_proxy", "https_proxy"].some((name) => process.env[name] ?? process.env[name.toUpperCase()]);
+const dispatcher = () => (agent ??= new (hasProxy ? EnvHttpProxyAgent : Agent)({ connectTimeout: 10_000 }));
 
 /** Answers by which a filtering proxy, and not upstream, says no. */
 const REFUSALS = new Set([401, 403, 407, 451, 502, 503, 504]);

@@ -151,8 +151,10 @@ export async function artifacts(argv: string[], ui: ArtifactUi = plainUi): Promi
 async function fetchVerb(names: string[], updateLock: boolean, ui: ArtifactUi): Promise<number> {
   const began = Date.now();
   const found = await ensureArtifacts(names.length > 0 ? names : "all", ui, { updateLock, probeAgain: true });
-  if (names.length === 0) await ensureToolchain(ui);
-  recordRecipes(new Lock());
+  if (names.length === 0) {
+    await ensureToolchain(ui);
+    recordRecipes(new Lock());
+  }
   const size = found.reduce((sum, artifact) => sum + artifact.size, 0);
   ui.say(`${found.length} artefacts in the cache, ${bytes(size)}, ${duration((Date.now() - began) / 1000)}`);
   return 0;

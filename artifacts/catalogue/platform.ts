@@ -36,6 +36,21 @@ const UNUSED = [
   "/var/lib/dpkg",
 ];
 
+/** Just-in-time compilation (180 MB of LLVM, which PostgreSQL does without when it is missing) and PL/Perl. */
+const UNUSED_OF_POSTGRESQL = [
+  "/usr/bin/openssl",
+  "/usr/bin/perl*",
+  "/usr/include",
+  "/usr/lib/*/libLLVM*",
+  "/usr/lib/*/libdb-*",
+  "/usr/lib/*/libperl*",
+  "/usr/lib/*/libz3*",
+  "/usr/lib/postgresql/*/lib/bitcode",
+  "/usr/lib/postgresql/*/lib/llvmjit*",
+  "/usr/share/postgresql-common",
+  "/usr/src",
+];
+
 /** Images and manifests of the workloads. */
 export const platformEntries: Entry[] = [
   {
@@ -143,7 +158,7 @@ export const platformEntries: Entry[] = [
                 "libc-bin",
                 "base-files",
               ],
-              remove: UNUSED,
+              remove: [...UNUSED, ...UNUSED_OF_POSTGRESQL],
             },
           },
           {

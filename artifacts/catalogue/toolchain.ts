@@ -1,6 +1,4 @@
-import * as fs from "node:fs";
-import * as path from "node:path";
-import { root } from "../../cli/paths";
+import { pinnedVersion } from "../go/recipe";
 import { platform } from "../lock";
 import type { Entry } from "./types";
 
@@ -41,7 +39,14 @@ export const toolchain: Entry[] = [
     file: "pulumi-language-nodejs",
     sources: [
       { type: "part-of", parts: "official", seconds: 1, entry: "pulumi", files: NODE_PARTS },
-      { type: "go", parts: "stand-in", seconds: 60, folder: "standins/engine", output: "pulumi-language-nodejs" },
+      {
+        type: "go",
+        parts: "stand-in",
+        seconds: 60,
+        folder: "standins/engine",
+        output: "pulumi-language-nodejs",
+        beside: ["pulumi-resource-pulumi-nodejs"],
+      },
     ],
   },
   provider("kubernetes", "standins/kubernetes", 240),
@@ -53,7 +58,7 @@ export const toolchain: Entry[] = [
 
 /** A provider plugin in the version that its npm package asks the engine for. */
 function provider(name: string, standIn: string, seconds: number): Entry {
-  const version = dependencyVersion(`@pulumi/${name}`);
+  const version = pinnedVersion(`@pulumi/${name}`);
   const binary = `pulumi-resource-${name}`;
   return {
     name: `plugin-${name}`,
@@ -73,14 +78,4 @@ function provider(name: string, standIn: string, seconds: number): Entry {
       { type: "go", parts: "stand-in", seconds, folder: standIn, output: binary },
     ],
   };
-}
-
-/** The exact version that package.json pins. */
-function dependencyVersion(name: string): string {
-  const manifest = JSON.parse(fs.readFileSync(path.join(root, "package.json"), "utf8")) as {
-    dependencies: Record<string, string>;
-  };
-  const version = manifest.dependencies[name];
-  if (version === undefined) throw new Error(`package.json does not depend on ${name}`);
-  return version;
 }

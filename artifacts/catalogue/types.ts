@@ -55,6 +55,8 @@ export interface GoSource extends SourceBase {
   folder: string;
   /** Which of the recipe's results this entry keeps. */
   output: string;
+  /** Others of its results that must sit beside it. */
+  beside?: string[];
 }
 
 /** One file of a published Go module, which Go's checksum database vouches for. */

@@ -11,6 +11,7 @@ const build = z.strictObject({
   /** Path of the binary in the copy of the folder. */
   output: z.string(),
   tags: z.array(z.string()).default([]),
+  /** `${npm:NAME}` stands for the version of NAME that package.json pins. */
   ldflags: z.array(z.string()).default(["-s", "-w"]),
   /** False for what only a later build embeds. */
   keep: z.boolean().default(true),
@@ -39,8 +40,6 @@ export const recipeSchema = z.strictObject({
   patches: z.array(patch).default([]),
   /** Run in this order. */
   builds: z.array(build).min(1),
-  /** Scripts that sit beside the binaries: name to path in the folder. */
-  files: z.record(z.string(), z.string()).default({}),
 });
 
 export type Recipe = z.infer<typeof recipeSchema>;
@@ -52,7 +51,22 @@ export function readRecipe(folder: string): Recipe {
     throw new ArtifactError(`${folder}/recipe.json is missing: there is nothing to build ${folder} by`);
   const parsed = recipeSchema.safeParse(JSON.parse(fs.readFileSync(file, "utf8")));
   if (!parsed.success) throw new ArtifactError(`${folder}/recipe.json: ${z.prettifyError(parsed.error)}`);
+  for (const step of parsed.data.builds) {
+    step.ldflags = step.ldflags.map((flag) =>
+      flag.replace(/\$\{npm:([^}]+)\}/g, (_, name: string) => pinnedVersion(name)),
+    );
+  }
   return parsed.data;
+}
+
+/** The exact version of a dependency in package.json. */
+export function pinnedVersion(name: string): string {
+  const manifest = JSON.parse(fs.readFileSync(path.join(root, "package.json"), "utf8")) as {
+    dependencies: Record<string, string>;
+  };
+  const version = manifest.dependencies[name];
+  if (version === undefined) throw new ArtifactError(`package.json does not depend on ${name}`);
+  return version;
 }
 
 /** The `go` line of a go.mod. */
@@ -78,5 +92,5 @@ export function recipeFolders(folder: string, recipe: Recipe): string[] {
 export function recipeDigest(folder: string): string {
   const recipe = readRecipe(folder);
   const digests = recipeFolders(folder, recipe).map((name) => folderDigest(path.join(root, name), recipe.ignore));
-  return digests.join("+");
+  return [...digests, ...recipe.builds.map((step) => step.ldflags.join(" "))].join("+");
 }

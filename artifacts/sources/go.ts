@@ -22,8 +22,10 @@ export async function goBuild(source: GoSource, context: BuildContext): Promise<
   for (const patch of recipe.patches) {
     await layOver(patch, requiredVersion(source.folder, patch.module), work, go, context);
   }
-  let found = false;
-  for (const build of buildsFor(recipe, source.output)) {
+  const wanted = new Map([[source.output, context.entry.file], ...(source.beside ?? []).map((n) => [n, n] as const)]);
+  for (const build of recipe.builds) {
+    const names = (build.names ?? [path.basename(build.output)]).filter((name) => build.keep && wanted.has(name));
+    if (build.keep && names.length === 0) continue;
     const output = path.join(work, build.output);
     await run(go.command, buildArguments(build, output), {
       what: context.entry.name,
@@ -31,23 +33,15 @@ export async function goBuild(source: GoSource, context: BuildContext): Promise<
       cwd: work,
       env: { ...go.env, CGO_ENABLED: "0", ...recipe.env, GOOS: "linux" },
     });
-    if (!build.keep || !(build.names ?? [path.basename(build.output)]).includes(source.output)) continue;
-    fs.copyFileSync(output, path.join(context.out, context.entry.file));
-    found = true;
-  }
-  if (!found) throw new ArtifactError(`${source.folder}/recipe.json keeps nothing named ${source.output}`);
-  if (context.entry.name === "language-nodejs") {
-    for (const [name, from] of Object.entries(recipe.files)) {
-      fs.copyFileSync(path.join(work, from), path.join(context.out, name));
-      fs.chmodSync(path.join(context.out, name), 0o755);
+    for (const name of names) {
+      fs.copyFileSync(output, path.join(context.out, wanted.get(name) as string));
+      wanted.delete(name);
     }
   }
+  if (wanted.size > 0) {
+    throw new ArtifactError(`${source.folder}/recipe.json keeps nothing named ${[...wanted.keys()].join(", ")}`);
+  }
   return { source: `${source.folder}, Go ${go.version}` };
-}
-
-/** Builds that only feed a later one are always needed, others only when they make the wanted output. */
-function buildsFor(recipe: Recipe, output: string): Recipe["builds"] {
-  return recipe.builds.filter((b) => !b.keep || (b.names ?? [path.basename(b.output)]).includes(output));
 }
 
 function buildArguments(build: Recipe["builds"][number], output: string): string[] {
