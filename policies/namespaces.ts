@@ -19,8 +19,10 @@ export function namespacesOf(resources: readonly Resource[]): NamespaceContents[
   const made = new Map<string, Resource>();
   for (const resource of resources) {
     const object = resource.object;
-    if (object?.kind === "Namespace" && groupOf(object) === "") made.set(object.name, resource);
-    else if (object?.namespace !== undefined)
+    if (object?.kind === "Namespace" && groupOf(object) === "") {
+      if (!isUnknown(resource.props["metadata"]?.name)) made.set(object.name, resource);
+    }
+    if (object?.namespace !== undefined)
       members.set(object.namespace, [...(members.get(object.namespace) ?? []), resource]);
   }
   return [...new Set([...made.keys(), ...members.keys()])]

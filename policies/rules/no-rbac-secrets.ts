@@ -1,6 +1,6 @@
 import { cis, objectRule } from "../rule";
 import { granted, roles, rulesOf } from "../rbac";
-import { list } from "../unknown";
+import { isUnknown, list } from "../unknown";
 
 /** list and watch hand out the contents like get does. */
 export const noRbacSecrets = objectRule(
@@ -15,6 +15,6 @@ export const noRbacSecrets = objectRule(
   (role) =>
     rulesOf(role)
       .filter((rule) => granted(rule, ["secrets"], ["get", "list", "watch"]).length > 0)
-      .filter((rule) => list(rule.resourceNames).length === 0)
+      .filter((rule) => !isUnknown(rule.resourceNames) && list(rule.resourceNames).length === 0)
       .map(() => "reads every Secret in its reach"),
 );

@@ -1,6 +1,6 @@
 import { cis, containerRule, nsa } from "../rule";
 import { holdsSecret, isSecretLiteral, namesSecret } from "../secrets";
-import { isAbsent, list } from "../unknown";
+import { isAbsent, isUnknown, list } from "../unknown";
 
 /** Variables are seen by every child process, `kubectl describe`, crash reports and debug pages. */
 export const noSecretEnv = containerRule(
@@ -14,13 +14,14 @@ export const noSecretEnv = containerRule(
   (container) => {
     const variables = list(container.spec.env).flatMap((variable) => {
       const { name, value } = variable ?? {};
-      if (!isAbsent(variable?.valueFrom?.secretKeyRef)) return [`takes the variable ${name} from a Secret`];
+      const source = variable?.valueFrom;
+      if (!isUnknown(source) && !isAbsent(source?.secretKeyRef)) return [`takes the variable ${name} from a Secret`];
       if (typeof value !== "string" || typeof name !== "string") return [];
       const secret = holdsSecret(value) || (namesSecret(name) && isSecretLiteral(value));
       return secret ? [`has a secret as the plain value of the variable ${name}`] : [];
     });
     const whole = list(container.spec.envFrom)
-      .filter((source) => !isAbsent(source?.secretRef))
+      .filter((source) => !isUnknown(source) && !isAbsent(source?.secretRef))
       .map((source) => `takes all variables from the Secret ${source.secretRef?.name}`);
     return [...variables, ...whole];
   },

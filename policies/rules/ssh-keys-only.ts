@@ -1,6 +1,6 @@
 import { describe } from "../resource";
 import { groundwork, nsa, ResourceRule } from "../rule";
-import { isAbsent } from "../unknown";
+import { isAbsent, isUnknown } from "../unknown";
 
 /** Passwords are guessed and shared; hosts take keys only. */
 export const sshKeysOnly: ResourceRule = {
@@ -18,7 +18,7 @@ export const sshKeysOnly: ResourceRule = {
       ["its connection", connection],
       ["its connection's proxy", connection.proxy],
     ] as const) {
-      if (isAbsent(end)) continue;
+      if (isAbsent(end) || isUnknown(end)) continue;
       if (!isAbsent(end.password)) report(`${describe(resource)} has a password in ${title}`);
       if (isAbsent(end.privateKey) && isAbsent(end.agentSocketPath))
         report(`${describe(resource)} has no key in ${title}`);

@@ -1,0 +1,340 @@
+import { digest, SampleName } from "./sample";
+import { TestResource } from "./engine-like";
+
+/** One change of the sample and what the pack must say of it. */
+export interface Case {
+  rule: string;
+  /** What is changed. */
+  target: SampleName;
+  /** Path of the changed field, with dots; `undefined` as the value removes it. */
+  path: string;
+  value: unknown;
+  /** Found in the message. */
+  says: RegExp;
+  /** Rules that must refuse it, too. */
+  also?: string[];
+}
+
+/** One resource that is added to the sample, or taken away by name. */
+export interface Addition {
+  rule: string;
+  add?: TestResource;
+  remove?: SampleName;
+  says: RegExp;
+  also?: string[];
+}
+
+const pod = "spec.template.spec";
+const first = `${pod}.containers.0`;
+const jobPod = "spec.jobTemplate.spec.template.spec";
+
+const deployment = (rule: string, path: string, value: unknown, says: RegExp, also?: string[]): Case => ({
+  rule,
+  target: "deployment",
+  path,
+  value,
+  says,
+  also,
+});
+const on = (rule: string, target: SampleName, path: string, value: unknown, says: RegExp, also?: string[]): Case => ({
+  rule,
+  target,
+  path,
+  value,
+  says,
+  also,
+});
+
+/** Changes that the pack must refuse; at least one for each rule, but for those in `additions`. */
+export const cases: readonly Case[] = [
+  deployment(
+    "no-privileged-containers",
+    `${first}.securityContext.privileged`,
+    true,
+    /^Container "api" of Deployment app\/api runs privileged\..*CIS Kubernetes 1\.11\.1 5\.2\.2/,
+  ),
+  on(
+    "no-privileged-containers",
+    "cronJob",
+    `${jobPod}.containers.0.securityContext.privileged`,
+    true,
+    /of CronJob app\/report/,
+  ),
+  deployment(
+    "no-privileged-containers",
+    `${pod}.initContainers`,
+    [
+      {
+        name: "init",
+        image: `docker.io/library/api@${digest}`,
+        resources: { requests: { cpu: "1", memory: "1Mi" }, limits: { cpu: "1", memory: "1Mi" } },
+        securityContext: {
+          privileged: true,
+          allowPrivilegeEscalation: false,
+          readOnlyRootFilesystem: true,
+          capabilities: { drop: ["ALL"] },
+        },
+      },
+    ],
+    /^Init container "init"/,
+  ),
+  deployment("no-host-namespaces", `${pod}.hostNetwork`, true, /^The pod of Deployment app\/api sets hostNetwork\./),
+  deployment("no-host-namespaces", `${pod}.hostPID`, true, /hostPID/),
+  deployment("no-host-namespaces", `${pod}.hostIPC`, true, /hostIPC/),
+  deployment("no-host-process", `${pod}.securityContext.windowsOptions`, { hostProcess: true }, /hostProcess/),
+  deployment("no-host-process", `${first}.securityContext.windowsOptions`, { hostProcess: true }, /hostProcess/),
+  deployment(
+    "allowed-volume-types",
+    `${pod}.volumes.0`,
+    { name: "root", hostPath: { path: "/" } },
+    /volume "root" of type hostPath/,
+  ),
+  deployment("allowed-volume-types", `${pod}.volumes.0`, { name: "nfs", nfs: {} }, /of type nfs/),
+  deployment("no-host-ports", `${first}.ports.0.hostPort`, 80, /opens host port 80/),
+  deployment("no-privilege-escalation", `${first}.securityContext.allowPrivilegeEscalation`, undefined, /may escalate/),
+  deployment("no-privilege-escalation", `${first}.securityContext.allowPrivilegeEscalation`, true, /may escalate/),
+  deployment("drop-all-capabilities", `${first}.securityContext.capabilities`, undefined, /does not drop all/),
+  deployment(
+    "drop-all-capabilities",
+    `${first}.securityContext.capabilities.add`,
+    ["NET_ADMIN"],
+    /adds the capability NET_ADMIN/,
+  ),
+  deployment("seccomp-profile", `${pod}.securityContext.seccompProfile`, undefined, /without a seccomp profile/),
+  deployment(
+    "seccomp-profile",
+    `${first}.securityContext.seccompProfile`,
+    { type: "Unconfined" },
+    /profile Unconfined/,
+  ),
+  deployment("run-as-non-root", `${pod}.securityContext.runAsNonRoot`, undefined, /may run as root/),
+  deployment("run-as-non-root", `${first}.securityContext.runAsUser`, 0, /runs as user 0/, ["high-user-ids"]),
+  deployment("default-proc-mount", `${first}.securityContext.procMount`, "Unmasked", /as Unmasked/),
+  deployment(
+    "safe-sysctls",
+    `${pod}.securityContext.sysctls`,
+    [{ name: "kernel.msgmax", value: "1" }],
+    /sysctl kernel.msgmax/,
+  ),
+  deployment("selinux-options", `${first}.securityContext.seLinuxOptions`, { type: "spc_t" }, /SELinux type spc_t/),
+  deployment("selinux-options", `${pod}.securityContext.seLinuxOptions`, { user: "system_u" }, /SELinux user/),
+  deployment(
+    "apparmor-profile",
+    `${pod}.securityContext.appArmorProfile`,
+    { type: "Unconfined" },
+    /profile Unconfined/,
+  ),
+  deployment(
+    "apparmor-profile",
+    "spec.template.metadata.annotations",
+    { "container.apparmor.security.beta.kubernetes.io/api": "unconfined" },
+    /profile Unconfined/,
+  ),
+  deployment("no-host-probes", `${first}.livenessProbe.httpGet.host`, "169.254.169.254", /host in livenessProbe/),
+  deployment(
+    "no-host-probes",
+    `${first}.lifecycle`,
+    { preStop: { httpGet: { host: "example.org" } } },
+    /host in preStop/,
+  ),
+  deployment("high-user-ids", `${pod}.securityContext.runAsUser`, 1000, /runs as user 1000\b/),
+  deployment("high-user-ids", `${pod}.securityContext.runAsUser`, 10000, /runs as user 10000\b/),
+  deployment("high-user-ids", `${pod}.securityContext.runAsGroup`, undefined, /runs as group nothing/),
+  deployment("high-user-ids", `${pod}.securityContext.fsGroup`, 0, /belongs to group 0/),
+  deployment(
+    "read-only-root-filesystem",
+    `${first}.securityContext.readOnlyRootFilesystem`,
+    false,
+    /can write to its root/,
+  ),
+  deployment(
+    "no-service-account-token",
+    `${pod}.automountServiceAccountToken`,
+    undefined,
+    /mounts a service-account token/,
+  ),
+  deployment("resource-limits", `${first}.resources.limits.memory`, undefined, /has no memory in resources\.limits/),
+  deployment("resource-limits", `${first}.resources.requests`, undefined, /has no cpu in resources\.requests/),
+  deployment("probes", `${first}.livenessProbe`, undefined, /has no liveness probe/),
+  deployment("probes", `${first}.readinessProbe`, undefined, /has no readiness probe/),
+  deployment("priority-class", `${pod}.priorityClassName`, undefined, /has no priority class/),
+  deployment("priority-class", `${pod}.priorityClassName`, "system-node-critical", /claims the priority class/),
+  deployment("topology-spread", `${pod}.topologySpreadConstraints`, undefined, /runs 2 times/),
+  deployment(
+    "image-digests",
+    `${first}.image`,
+    "docker.io/library/api:latest",
+    /"docker\.io\/library\/api:latest" without a digest/,
+  ),
+  deployment("image-digests", `${first}.image`, undefined, /image nothing/),
+  deployment("allowed-registries", `${first}.image`, `evil.example/api@${digest}`, /evil\.example\/api/),
+  deployment("allowed-registries", `${first}.image`, `someone/api@${digest}`, /docker\.io\/someone\/api/),
+  deployment(
+    "no-secret-env",
+    `${first}.env.0`,
+    { name: "X", valueFrom: { secretKeyRef: { name: "db", key: "password" } } },
+    /variable X from a Secret/,
+  ),
+  deployment("no-secret-env", `${first}.envFrom`, [{ secretRef: { name: "db" } }], /all variables from the Secret db/),
+  deployment(
+    "no-secret-env",
+    `${first}.env.0`,
+    { name: "DB_PASSWORD", value: "hunter2" },
+    /plain value of the variable DB_PASSWORD/,
+  ),
+  deployment(
+    "no-secret-env",
+    `${first}.env.0`,
+    { name: "DATABASE", value: "postgres://app:hunter2@db/app" },
+    /variable DATABASE/,
+  ),
+  deployment("no-command-line-secrets", `${first}.args.1`, "--password=hunter2", /has password on its command line/),
+  deployment("no-command-line-secrets", `${first}.args`, ["--api-token", "abcdef"], /api-token/),
+  deployment("no-default-namespace", "metadata.namespace", undefined, /names no namespace/, ["pod-disruption-budgets"]),
+  deployment("no-default-namespace", "metadata.namespace", "default", /default namespace/, ["pod-disruption-budgets"]),
+  on("no-secret-config-maps", "configMap", "data.DB_PASSWORD", "hunter2", /under the key "DB_PASSWORD"/),
+  on("no-secret-config-maps", "configMap", "data.key", "-----BEGIN EC PRIVATE KEY-----\nx", /under the key "key"/),
+  on("no-long-lived-tokens", "secret", "type", "kubernetes.io/service-account-token", /token without an end/),
+  on("no-node-ports", "service", "spec.type", "NodePort", /of type NodePort/),
+  on("no-node-ports", "service", "spec.ports.0.nodePort", 30080, /node port 30080/),
+  on("no-external-ips", "service", "spec.externalIPs", ["10.0.0.1"], /externalIPs/),
+  on("no-external-names", "service", "spec.type", "ExternalName", /ExternalName/),
+  on("ingress-tls", "ingress", "spec.tls", undefined, /^Ingress app\/api has no TLS/),
+  on("ingress-tls", "ingress", "spec.rules.0.host", "other.local", /serves other\.local without TLS/),
+  on("no-open-network-policies", "openedPolicy", "spec.ingress", [{}], /ingress rule that allows everything/),
+  on(
+    "no-open-network-policies",
+    "openedPolicy",
+    "spec.egress",
+    [{ to: [{ ipBlock: { cidr: "0.0.0.0/0" } }] }],
+    /egress rule/,
+  ),
+  on(
+    "pod-security-labels",
+    "namespace",
+    "metadata.labels",
+    { "pod-security.kubernetes.io/enforce": "privileged" },
+    /enforce to privileged/,
+  ),
+  on("no-cluster-admin", "binding", "roleRef.name", "cluster-admin", /binds the role cluster-admin/),
+  on("no-cluster-admin", "binding", "subjects.0", { kind: "Group", name: "system:masters" }, /system:masters/),
+  on("no-anonymous-bindings", "binding", "subjects.0", { kind: "User", name: "system:anonymous" }, /system:anonymous/),
+  on("no-default-service-account", "binding", "subjects.0.name", "default", /default service account/),
+  on("no-rbac-wildcards", "role", "rules.0.verbs", ["*"], /wildcard in verbs/),
+  on("no-rbac-wildcards", "role", "rules.1.resources", ["*"], /wildcard in resources/),
+  on(
+    "no-rbac-exec",
+    "role",
+    "rules.0",
+    { apiGroups: [""], resources: ["pods/exec"], verbs: ["create"] },
+    /grants pods\/exec/,
+  ),
+  on("no-rbac-escalation", "role", "rules.0.verbs", ["impersonate"], /verb impersonate/),
+  on("no-rbac-secrets", "role", "rules.0.resourceNames", undefined, /every Secret/),
+  on("no-rbac-workload-creation", "role", "rules.1.verbs", ["create"], /may create pods/),
+  on(
+    "no-rbac-control-plane",
+    "role",
+    "rules.1",
+    { resources: ["serviceaccounts/token"], verbs: ["create"] },
+    /serviceaccounts\/token/,
+  ),
+  on("namespace-network-policies", "networkPolicy", "spec.policyTypes", ["Ingress"], /no NetworkPolicy of type Egress/),
+  on(
+    "namespace-network-policies",
+    "networkPolicy",
+    "spec.podSelector",
+    { matchLabels: { a: "b" } },
+    /type Ingress that selects every pod/,
+  ),
+  on(
+    "pod-disruption-budgets",
+    "budget",
+    "spec.minAvailable",
+    2,
+    /^PodDisruptionBudget app\/api lets no node be drained/,
+  ),
+  on("pod-disruption-budgets", "budget", "spec.minAvailable", 0, /keeps nothing alive/),
+  on(
+    "pod-disruption-budgets",
+    "budget",
+    "spec",
+    { maxUnavailable: 0, selector: { matchLabels: { "app.kubernetes.io/name": "api" } } },
+    /lets no node be drained with maxUnavailable/,
+  ),
+  on(
+    "pod-disruption-budgets",
+    "budget",
+    "spec.selector.matchLabels",
+    { other: "pods" },
+    /^Deployment app\/api runs 2 times and has no PodDisruptionBudget/,
+  ),
+  on("ssh-keys-only", "command", "connection.password", "hunter2", /password in its connection/),
+  on("ssh-keys-only", "command", "connection.privateKey", undefined, /no key in its connection/),
+  on("no-host-command-secrets", "command", "create", "k3s server --token=hunter2", /has token in its script "create"/),
+  on(
+    "no-host-command-secrets",
+    "command",
+    "create",
+    "cat > key <<E\n-----BEGIN OPENSSH PRIVATE KEY-----\nx\n-----END OPENSSH PRIVATE KEY-----\nE",
+    /private key/,
+  ),
+];
+
+const kubernetes = (type: string, name: string, props: Record<string, unknown>): TestResource => {
+  const [, module, kind] = type.split(":") as [string, string, string];
+  return { type, name, props: { apiVersion: module.replace("core/", ""), kind: kind.replace(/Patch$/, ""), ...props } };
+};
+
+/** Resources that the pack must refuse, or miss. */
+export const additions: readonly Addition[] = [
+  {
+    rule: "namespace-network-policies",
+    remove: "networkPolicy",
+    says: /namespace "app" has no NetworkPolicy of type Ingress/i,
+  },
+  { rule: "namespace-limit-range", remove: "limitRange", says: /^Namespace "app" has no LimitRange/ },
+  { rule: "namespace-resource-quota", remove: "quota", says: /^Namespace "app" has no ResourceQuota/ },
+  {
+    rule: "no-pod-patches",
+    add: kubernetes("kubernetes:apps/v1:DeploymentPatch", "patch", { metadata: { name: "x", namespace: "app" } }),
+    says: /^Deployment app\/x is a patch/,
+  },
+  {
+    rule: "explicit-provider",
+    add: {
+      ...kubernetes("kubernetes:core/v1:ConfigMap", "loose", { metadata: { name: "x", namespace: "app" } }),
+      provider: "urn:pulumi:test::groundwork::pulumi:providers:kubernetes::default_4_34_2",
+    },
+    says: /^ConfigMap app\/x uses the default provider/,
+  },
+  {
+    rule: "explicit-provider",
+    add: {
+      ...kubernetes("kubernetes:core/v1:ConfigMap", "loose", { metadata: { name: "x", namespace: "app" } }),
+      provider: null,
+    },
+    says: /^ConfigMap app\/x has no provider/,
+  },
+  {
+    rule: "no-helm-release",
+    add: { type: "kubernetes:helm.sh/v3:Release", name: "redis", props: { chart: "redis" } },
+    says: /^Helm release "redis" hides its objects/,
+  },
+  {
+    rule: "ingress-tls",
+    add: kubernetes("kubernetes:traefik.io/v1alpha1:IngressRoute", "route", {
+      metadata: { name: "web", namespace: "app" },
+      spec: { entryPoints: ["web"], routes: [] },
+    }),
+    says: /^IngressRoute app\/web has no TLS/,
+  },
+  {
+    rule: "ingress-tls",
+    add: kubernetes("kubernetes:gateway.networking.k8s.io/v1:Gateway", "gateway", {
+      metadata: { name: "edge", namespace: "app" },
+      spec: { listeners: [{ name: "http", protocol: "HTTP", port: 80 }] },
+    }),
+    says: /listener "http" with the protocol HTTP/,
+  },
+];

@@ -1,0 +1,137 @@
+import { TestResource } from "./engine-like";
+
+/** Digest of a fixture's image. */
+export const digest = `sha256:${"0123456789abcdef".repeat(4)}`;
+
+/** A container that no rule has anything to say about. */
+const container = () => ({
+  name: "api",
+  image: `docker.io/library/api:1.0.0@${digest}`,
+  command: ["/app/api"],
+  args: ["--config=/etc/api/config.json", "--password-file=/etc/db/password"],
+  env: [{ name: "LOG_LEVEL", value: "info" }],
+  ports: [{ name: "http", containerPort: 3000 }],
+  resources: { requests: { cpu: "50m", memory: "64Mi" }, limits: { cpu: "500m", memory: "128Mi" } },
+  livenessProbe: { httpGet: { path: "/healthz", port: 3000 } },
+  readinessProbe: { httpGet: { path: "/readyz", port: 3000 } },
+  securityContext: {
+    allowPrivilegeEscalation: false,
+    privileged: false,
+    readOnlyRootFilesystem: true,
+    capabilities: { drop: ["ALL"] },
+  },
+});
+
+const podSpec = () => ({
+  automountServiceAccountToken: false,
+  priorityClassName: "groundwork-application",
+  topologySpreadConstraints: [
+    { maxSkew: 1, topologyKey: "kubernetes.io/hostname", whenUnsatisfiable: "ScheduleAnyway" },
+  ],
+  securityContext: {
+    runAsNonRoot: true,
+    runAsUser: 10001,
+    runAsGroup: 10001,
+    fsGroup: 10001,
+    seccompProfile: { type: "RuntimeDefault" },
+  },
+  containers: [container()],
+  volumes: [
+    { name: "tmp", emptyDir: {} },
+    { name: "db", secret: { secretName: "db" } },
+  ],
+});
+
+const labels = { "app.kubernetes.io/name": "api" };
+
+/** A resource of the sample by its name in the tests. */
+export type SampleName = keyof ReturnType<typeof sample>;
+
+/** A small platform that the whole pack accepts, made anew at each call so that a test may change it. */
+export function sample() {
+  const object = (type: string, name: string, props: Record<string, unknown>): TestResource => {
+    const [, module, kind] = type.split(":") as [string, string, string];
+    return { type, name, props: { apiVersion: module.replace("core/", ""), kind, ...props } };
+  };
+  const inApp = (name: string) => ({ name, namespace: "app" });
+  return {
+    namespace: object("kubernetes:core/v1:Namespace", "app-namespace", {
+      metadata: { name: "app", labels: { "pod-security.kubernetes.io/enforce": "restricted" } },
+    }),
+    networkPolicy: object("kubernetes:networking.k8s.io/v1:NetworkPolicy", "app-deny", {
+      metadata: inApp("default-deny"),
+      spec: { podSelector: {}, policyTypes: ["Ingress", "Egress"] },
+    }),
+    openedPolicy: object("kubernetes:networking.k8s.io/v1:NetworkPolicy", "api-policy", {
+      metadata: inApp("api-from-edge"),
+      spec: {
+        podSelector: { matchLabels: labels },
+        policyTypes: ["Ingress", "Egress"],
+        ingress: [{ from: [{ podSelector: {} }], ports: [{ port: 3000 }] }],
+        egress: [{ to: [{ ipBlock: { cidr: "10.41.0.10/32" } }], ports: [{ port: 6443 }] }],
+      },
+    }),
+    limitRange: object("kubernetes:core/v1:LimitRange", "app-limits", {
+      metadata: inApp("limits"),
+      spec: { limits: [{ type: "Container", default: { cpu: "1", memory: "128Mi" } }] },
+    }),
+    quota: object("kubernetes:core/v1:ResourceQuota", "app-quota", {
+      metadata: inApp("quota"),
+      spec: { hard: { pods: "10" } },
+    }),
+    deployment: object("kubernetes:apps/v1:Deployment", "api", {
+      metadata: inApp("api"),
+      spec: { replicas: 2, selector: { matchLabels: labels }, template: { metadata: { labels }, spec: podSpec() } },
+    }),
+    cronJob: object("kubernetes:batch/v1:CronJob", "report", {
+      metadata: inApp("report"),
+      spec: { schedule: "0 3 * * *", jobTemplate: { spec: { template: { metadata: {}, spec: podSpec() } } } },
+    }),
+    budget: object("kubernetes:policy/v1:PodDisruptionBudget", "api-budget", {
+      metadata: inApp("api"),
+      spec: { minAvailable: 1, selector: { matchLabels: labels } },
+    }),
+    service: object("kubernetes:core/v1:Service", "api-service", {
+      metadata: inApp("api"),
+      spec: { type: "ClusterIP", selector: labels, ports: [{ port: 80, targetPort: 3000 }] },
+    }),
+    ingress: object("kubernetes:networking.k8s.io/v1:Ingress", "api-ingress", {
+      metadata: inApp("api"),
+      spec: { rules: [{ host: "api.local" }], tls: [{ hosts: ["api.local"], secretName: "api-tls" }] },
+    }),
+    configMap: object("kubernetes:core/v1:ConfigMap", "api-config", {
+      metadata: inApp("api"),
+      data: {
+        "config.json": '{"database":{"passwordFile":"/etc/db/password"}}',
+        DATABASE_PASSWORD_FILE: "/etc/db/password",
+      },
+    }),
+    secret: object("kubernetes:core/v1:Secret", "db", { metadata: inApp("db"), stringData: { password: "hidden" } }),
+    role: object("kubernetes:rbac.authorization.k8s.io/v1:Role", "api-role", {
+      metadata: inApp("api"),
+      rules: [
+        { apiGroups: [""], resources: ["secrets"], resourceNames: ["db"], verbs: ["get"] },
+        { apiGroups: [""], resources: ["pods"], verbs: ["get", "list"] },
+      ],
+    }),
+    binding: object("kubernetes:rbac.authorization.k8s.io/v1:RoleBinding", "api-binding", {
+      metadata: inApp("api"),
+      roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "Role", name: "api" },
+      subjects: [{ kind: "ServiceAccount", name: "api", namespace: "app" }],
+    }),
+    command: {
+      type: "command:remote:Command",
+      name: "server-install",
+      props: {
+        connection: { host: "10.41.0.10", user: "root", privateKey: "held by the engine" },
+        create: "systemctl start k3s --token-file=/etc/rancher/k3s/token",
+        environment: { STEP: "install" },
+      },
+    } as TestResource,
+    helper: {
+      type: "groundwork:workload:PlatformNamespace",
+      name: "app",
+      props: {},
+    } as TestResource,
+  };
+}
