@@ -20,7 +20,7 @@ export interface MachineSpec {
   bridge: string;
   /** Goes into root's authorized_keys. */
   publicKey: string;
-  /** Path of the root filesystem's archive, and the digest of its content. */
+  /** Path of the root filesystem's archive, from the cache's folder on, and the digest of its content. */
   rootfs: string;
   rootfsDigest: string;
   /** Bytes; no limit when missing. */

@@ -64,9 +64,10 @@ export async function unpackedRootfs(spec: MachineSpec): Promise<string> {
   if (fs.existsSync(folder)) return folder;
   return withLock("rootfs", async () => {
     if (fs.existsSync(folder)) return folder;
-    if (!fs.existsSync(spec.rootfs)) {
+    const archive = path.resolve(cacheDir(), spec.rootfs);
+    if (!fs.existsSync(archive)) {
       throw new MachineError(
-        `the root filesystem ${spec.rootfs} of ${machineId(spec)} is missing: npm run artifacts -- fetch`,
+        `the root filesystem ${archive} of ${machineId(spec)} is missing: npm run artifacts -- fetch`,
       );
     }
     const unfinished = `${folder}.unfinished`;
@@ -80,7 +81,7 @@ export async function unpackedRootfs(spec: MachineSpec): Promise<string> {
       "--xattrs",
       "--xattrs-include=*",
       "--file",
-      spec.rootfs,
+      archive,
       "--directory",
       unfinished,
     );

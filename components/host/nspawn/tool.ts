@@ -12,7 +12,9 @@ const usage = `usage: tool.cjs VERB
   start STACK/NAME         start a machine that exists
   kill STACK/NAME          end a machine as a power cut would
   delete STACK/NAME        take a machine away
-  exec STACK/NAME COMMAND  run a command inside`;
+  exec STACK/NAME -- COMMAND...
+                           run a command inside
+A machine can also be named as --stack STACK NAME.`;
 
 /** The machine's description from the environment, where the graph puts it. */
 function given(): MachineSpec {
@@ -54,9 +56,11 @@ function execute(id: string, command: string[]): never {
 }
 
 async function work(args: string[]): Promise<string> {
-  const at = args.indexOf("--stack");
+  // Only in front of the command to run inside, which may have a --stack of its own.
+  const at = args.slice(0, 3).indexOf("--stack");
   const stack = at < 0 ? undefined : args.splice(at, 2)[1];
-  const [verb, id, ...rest] = args.filter((arg) => arg !== "--json");
+  const [verb, name, ...rest] = args[0] === "exec" ? args : args.filter((arg) => arg !== "--json");
+  const id = name !== undefined && stack !== undefined ? `${stack}/${name}` : name;
   switch (verb) {
     case "ensure": {
       if (stack === undefined) return JSON.stringify(await ensure(given()));
@@ -78,7 +82,7 @@ async function work(args: string[]): Promise<string> {
       return list(stack, args.includes("--json"));
     case "exec":
       existing(id);
-      return execute(id!, rest);
+      return execute(id!, rest[0] === "--" ? rest.slice(1) : rest);
     default:
       throw new MachineError(usage);
   }

@@ -1,0 +1,64 @@
+/** Networks inside the cluster: K3s's defaults for `cluster-cidr` and `service-cidr` (docs.k3s.io/cli/server, Networking). */
+export const clusterNetworks = { pods: "10.42.0.0/16", services: "10.43.0.0/16", dns: "10.43.0.10" };
+
+/** What a machine's firewall is planned from. */
+export interface FirewallPlan {
+  /** Addresses of all machines of the stack. */
+  machines: string[];
+  /** Networks that may use SSH and the Kubernetes API. */
+  adminSources: string[];
+  /** More TCP ports open to everyone. */
+  ports: number[];
+  /** Port of the machine's SSH server. */
+  sshPort: number;
+}
+
+/** Where the rules and the unit that loads them lie. */
+export const firewallFile = "/etc/groundwork/firewall.nft";
+export const firewallUnit = "groundwork-firewall.service";
+
+const set = (members: (string | number)[]): string => `{ ${[...new Set(members)].join(", ")} }`;
+
+/**
+ * The firewall as an nftables table of its own: loading it replaces the table and nothing else, so it stands
+ * beside the rules of kube-proxy, the CNI and the network policies. Only what is sent to the machine itself is filtered;
+ * traffic of pods and Services is forwarded, and network policies' to judge. Ports between machines are those of
+ * docs.k3s.io/installation/requirements (Inbound Rules): etcd, kubelet, flannel's VXLAN, the embedded registry mirror.
+ */
+export function firewallRules(plan: FirewallPlan): string {
+  return `table inet groundwork
+delete table inet groundwork
+table inet groundwork {
+  chain input {
+    type filter hook input priority filter; policy drop;
+    ct state vmap { established : accept, related : accept, invalid : drop }
+    iif lo accept
+    meta l4proto { icmp, ipv6-icmp } accept
+    ip saddr ${set([clusterNetworks.pods, clusterNetworks.services])} accept
+    tcp dport ${set([80, 443, ...plan.ports])} accept
+    ip saddr ${set(plan.adminSources)} tcp dport ${set([plan.sshPort, 6443])} accept
+    ip saddr ${set(plan.machines)} tcp dport { 2379, 2380, 5001, 6443, 10250 } accept
+    ip saddr ${set(plan.machines)} udp dport { 8472 } accept
+  }
+}
+`;
+}
+
+/** Loads the rules at start, before the network is up; stopping it opens the machine. */
+export const firewallUnitText = `[Unit]
+Description=Firewall of this machine
+DefaultDependencies=no
+Before=network-pre.target shutdown.target
+Wants=network-pre.target
+Conflicts=shutdown.target
+
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=/usr/sbin/nft -f ${firewallFile}
+ExecReload=/usr/sbin/nft -f ${firewallFile}
+ExecStop=/usr/sbin/nft delete table inet groundwork
+
+[Install]
+WantedBy=sysinit.target
+`;

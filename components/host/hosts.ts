@@ -1,0 +1,72 @@
+import * as pulumi from "@pulumi/pulumi";
+import * as tls from "@pulumi/tls";
+import type { Artifacts } from "../../artifacts/types";
+import type { BaselinePlan } from "./baseline";
+import type { Host } from "./host";
+import { NspawnHost } from "./nspawn/host";
+import { planMachines } from "./nspawn/plan";
+import type { FirewallSettings, NspawnSettings, SshSettings, TargetSettings } from "./settings";
+import { SshHost } from "./ssh/host";
+import { readPrivateKey } from "./ssh/key";
+
+/** What drivers need besides their settings. */
+export interface HostDeps {
+  artifacts: Artifacts;
+  opts?: pulumi.ComponentResourceOptions;
+}
+
+/**
+ * The target's machines, servers first. This is the one place where targets differ: whatever consumes the
+ * hosts is the same for all of them.
+ */
+export function makeHosts(target: TargetSettings, deps: HostDeps): Host[] {
+  switch (target.driver) {
+    case "nspawn":
+      return nspawnHosts(target, deps);
+    case "ssh":
+      return sshHosts(target, deps);
+  }
+}
+
+/** The baseline's plan for one of the machines. */
+function baselineOf(machines: { name: string; address: string; port?: number }[], firewall: FirewallSettings) {
+  const names = Object.fromEntries(machines.map(({ name, address }) => [name, address]));
+  return (sshPort: number): BaselinePlan => ({
+    names,
+    firewall: { ...firewall, machines: machines.map((machine) => machine.address), sshPort },
+  });
+}
+
+/** One key pair a stack. It lives in the graph, encrypted in the state, and nowhere else. */
+const generatedKey = (opts?: pulumi.ComponentResourceOptions): tls.PrivateKey =>
+  new tls.PrivateKey("hosts-key", { algorithm: "ED25519" }, opts);
+
+function nspawnHosts(settings: NspawnSettings, { artifacts, opts }: HostDeps): Host[] {
+  const key = generatedKey(opts);
+  const rootfs = artifacts.file("rootfs");
+  const planned = planMachines(settings);
+  const baseline = baselineOf(planned, settings.firewall);
+  return planned.map(
+    (machine) =>
+      new NspawnHost(
+        machine.name,
+        {
+          planned: machine,
+          settings,
+          rootfs,
+          publicKey: key.publicKeyOpenssh,
+          privateKey: pulumi.secret(key.privateKeyOpenssh),
+          baseline: baseline(22),
+        },
+        opts,
+      ),
+  );
+}
+
+function sshHosts(settings: SshSettings, { opts }: HostDeps): Host[] {
+  const key = settings.privateKeyFile === undefined ? generatedKey(opts) : undefined;
+  const privateKey = pulumi.secret(key?.privateKeyOpenssh ?? readPrivateKey(settings.privateKeyFile!));
+  const baseline = baselineOf(settings.hosts, settings.firewall);
+  const inOrder = [...settings.hosts].sort((a, b) => Number(a.role === "agent") - Number(b.role === "agent"));
+  return inOrder.map((host) => new SshHost(host.name, { host, privateKey, baseline: baseline(host.port) }, opts));
+}

@@ -1,0 +1,93 @@
+import * as command from "@pulumi/command";
+import * as pulumi from "@pulumi/pulumi";
+import type { Host } from "./host";
+
+/** A file on a machine. */
+export interface RemoteFile {
+  path: string;
+  /** @default "644" */
+  mode?: string;
+  content: string;
+}
+
+/** Ends a file's content inside a script; it must not be a line of the content. */
+const end = "GROUNDWORK-END-OF-FILE";
+
+/** Shell lines that bring the files to the machine; `$changed` then lists those that were not so already. */
+export function writeFiles(files: RemoteFile[]): string {
+  return files
+    .map(({ path, mode, content }) => {
+      if (content.split("\n").includes(end)) throw new Error(`${path} contains the line ${end}`);
+      return `put ${mode ?? "644"} '${path}' <<'${end}'\n${content.endsWith("\n") ? content : content + "\n"}${end}\n`;
+    })
+    .join("");
+}
+
+/** What every script begins with. */
+const helpers = `set -euo pipefail
+changed=''
+fail() { echo "$(hostname): $*" >&2; exit 1; }
+put() { # MODE PATH, content on standard input
+  mkdir -p "$(dirname "$2")"
+  (umask 077; cat > "$2.new")
+  chmod "$1" "$2.new"
+  if cmp -s "$2.new" "$2"; then rm "$2.new"; chmod "$1" "$2"; else mv "$2.new" "$2"; changed="$changed $2"; fi
+}
+await() { # SECONDS INTERVAL COMMAND...: asks until the command succeeds
+  local end=$((SECONDS + $1)) interval=$2
+  shift 2
+  until "$@" > /dev/null 2>&1; do [ "$SECONDS" -lt "$end" ] || return 1; sleep "$interval"; done
+}
+`;
+
+/**
+ * A script of two verbs as one text. The shell reads it whole before it runs any of it, so that no command in
+ * it can swallow the rest from standard input.
+ */
+export function script(verbs: { apply: string; remove: string }): string {
+  return `{
+${helpers}
+apply() {
+${verbs.apply}
+}
+remove() {
+${verbs.remove || ":"}
+}
+"$1" < /dev/null
+exit
+}
+`;
+}
+
+export interface RemoteScriptArgs {
+  host: Pick<Host, "ssh" | "machine">;
+  /** Brings the machine to the wanted state; can be repeated. Its standard output becomes `stdout`. */
+  apply: pulumi.Input<string>;
+  /** Takes back what `apply` did; left out when the machine goes away itself. @default nothing to do */
+  remove?: pulumi.Input<string>;
+  /** Runs again when any of these change, besides when the script does. */
+  triggers?: pulumi.Input<unknown>[];
+}
+
+/**
+ * Runs a script on a machine as the resource's life goes. The script travels by standard input: never in a
+ * process's arguments, never in an error's text, and it may hold secrets when its text is a secret output.
+ */
+export function remoteScript(name: string, args: RemoteScriptArgs, opts: pulumi.CustomResourceOptions) {
+  const { host, port, user, privateKey, hostKey } = args.host.ssh;
+  return new command.remote.Command(
+    name,
+    {
+      connection: { host, port, user, privateKey, ...(hostKey === undefined ? {} : { hostKey }), dialErrorLimit: 5 },
+      create: "bash -s -- apply",
+      update: "bash -s -- apply",
+      delete: "bash -s -- remove",
+      stdin: pulumi.all([args.apply, args.remove ?? ""]).apply(([apply, remove]) => script({ apply, remove })),
+      triggers: args.triggers,
+      // On failure the output is part of the error all the same.
+      logging: "none",
+      addPreviousOutputInEnv: false,
+    },
+    { deletedWith: args.host.machine, ...opts },
+  );
+}
