@@ -18,6 +18,9 @@ var skipsOnDelete = map[string]bool{
 	"apps/StatefulSet": true, "batch/Job": true,
 }
 
+// quick is how long a deletion takes before it is worth a line.
+const quick = time.Second
+
 // Gone waits until a deleted object is not there any more, or another one of that name is. inputs are the program's,
 // for its annotations. On timeout the error tells which finalizers hold it.
 func (w *Waiter) Gone(ctx context.Context, obj, inputs *unstructured.Unstructured, timeout time.Duration) error {
@@ -33,6 +36,9 @@ func (w *Waiter) Gone(ctx context.Context, obj, inputs *unstructured.Unstructure
 			return true, 0, nil
 		}
 		last = current
+		if time.Since(w.started) < quick {
+			return false, quick, nil
+		}
 		line := "waiting for the deletion to finish"
 		if held := current.GetFinalizers(); len(held) > 0 {
 			line += "; finalizers: " + strings.Join(held, ", ")

@@ -11,9 +11,12 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
-// settle is how long a Service may stay without any pod before that is taken for its intended state: a Service can be
-// made before what it points to. The official provider gives ten seconds.
-const settle = 5 * time.Second
+// settle is how long a new Service may stay without any pod before that is taken for its intended state: a Service can
+// be made before what it points to. The official provider gives ten seconds. An updated Service's pods show at once.
+const (
+	settle       = 5 * time.Second
+	settleUpdate = time.Second
+)
 
 var (
 	endpointSlices = schema.GroupVersionKind{Group: "discovery.k8s.io", Version: "v1", Kind: "EndpointSlice"}
@@ -48,6 +51,9 @@ func service(ctx context.Context, w *Waiter, obj *unstructured.Unstructured) (ve
 			return verdict{}, err
 		}
 		left := settle - time.Since(w.started)
+		if w.Updating {
+			left = settleUpdate - time.Since(w.started)
+		}
 		switch {
 		case pending > 0:
 			return waiting("waiting for the Service's pods to be ready (%d/%d)", ready, ready+pending), nil

@@ -59,11 +59,15 @@ func IsTransient(err error) bool {
 }
 
 // Retry calls do until it succeeds, fails for good, or has failed for longer than its kind of error is given: retryable
-// says for how long an error is worth another try. The pause doubles from 100 ms to 2 s.
+// says for how long an error is worth another try. The pause doubles from 100 ms to 2 s; a kind that is not served yet
+// is asked for every 250 ms, since its CRD is usually only just being published.
 func Retry(ctx context.Context, retryable func(error) time.Duration, do func() error) error {
 	start := time.Now()
 	for pause := 100 * time.Millisecond; ; pause = min(2*pause, 2*time.Second) {
 		err := do()
+		if IsNoMatch(err) {
+			pause = min(pause, 250*time.Millisecond)
+		}
 		if err == nil || time.Since(start)+pause > retryable(err) {
 			return err
 		}

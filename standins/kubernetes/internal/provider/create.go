@@ -121,7 +121,9 @@ func (p *Provider) create(
 					}
 				}
 			}
-			p.log.Status(ctx, id, fmt.Sprintf("try %d: %v", attempts, err))
+			if !preview {
+				p.log.Status(ctx, id, fmt.Sprintf("try %d: %v", attempts, err))
+			}
 		}
 		return err
 	})

@@ -42,7 +42,7 @@ func (p *Provider) Diff(ctx context.Context, req *pulumirpc.DiffRequest) (*pulum
 		return nil, err
 	}
 	fields := objdiff.ForceNew(inputs, patch, p.config.mutable)
-	if frozen := p.refused(ctx, id, state, oldInputs, live, inputs, changes, fields); len(frozen) > 0 {
+	if frozen := p.refused(ctx, id, state, old, live, inputs, changes, fields); len(frozen) > 0 {
 		fields = append(slices.Clone(fields), frozen...)
 	}
 
@@ -125,7 +125,7 @@ func withoutIgnored(changes []objdiff.Change, ignore []string) ([]objdiff.Change
 // refused asks the server, without effect, whether it would take the change, and returns the fields that it calls
 // immutable. The table does not know them all, and learning it during the update would be too late.
 func (p *Provider) refused(
-	ctx context.Context, id urn.URN, state resource.PropertyMap, oldInputs, live, inputs *unstructured.Unstructured,
+	ctx context.Context, id urn.URN, state resource.PropertyMap, old, live, inputs *unstructured.Unstructured,
 	changes []objdiff.Change, known []string,
 ) []string {
 	replaced := slices.ContainsFunc(changes, func(change objdiff.Change) bool { return objdiff.Forces(change, known) })
@@ -137,9 +137,9 @@ func (p *Provider) refused(
 	if err != nil {
 		return nil
 	}
-	body := object.Copy(inputs)
-	body.SetName(live.GetName())
-	_, err = kube.Apply(ctx, client, body, kube.Write{Manager: p.fieldManager(state, oldInputs), Force: true, DryRun: true})
+	_, err = update{
+		p: p, client: client, inputs: inputs, oldInputs: old, manager: p.fieldManager(state, inputs), name: live.GetName(), preview: true,
+	}.send(ctx)
 	frozen, ok := kube.IsImmutable(err)
 	if !ok {
 		return nil

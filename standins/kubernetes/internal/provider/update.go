@@ -58,7 +58,7 @@ func (p *Provider) Update(ctx context.Context, req *pulumirpc.UpdateRequest) (*p
 		return nil, fmt.Errorf("the API server has no kind %s: is its CustomResourceDefinition installed? %w", kindOf(inputs), err)
 	}
 	change := update{
-		p: p, client: client, inputs: inputs, oldInputs: object.Prune(oldLive, oldInputs), manager: manager,
+		p: p, client: client, inputs: inputs, oldInputs: object.Prune(object.Copy(oldLive), oldInputs), manager: manager,
 		name: oldLive.GetName(), patch: isPatch(urn.URN(req.GetUrn()), inputs.GetKind()), preview: preview, ignore: req.GetIgnoreChanges(),
 	}
 	var live *unstructured.Unstructured
@@ -136,7 +136,9 @@ func (u update) send(ctx context.Context) (*unstructured.Unstructured, error) {
 	switch {
 	case object.IsCRD(body):
 		return kube.Replace(ctx, u.client, body, live, write)
-	case !u.p.config.serverSideApply:
+	case !u.p.config.serverSideApply, u.preview && !u.patch && kube.HasClientSideFields(live):
+		// The update itself takes over the fields that the create left with another manager; a preview cannot, and an
+		// apply without that would keep what is to go.
 		return kube.Patch(ctx, u.client, u.oldInputs, body, live, write)
 	}
 	if !u.patch && !u.preview {
@@ -147,7 +149,7 @@ func (u update) send(ctx context.Context) (*unstructured.Unstructured, error) {
 	if err := u.keepIgnored(body, live); err != nil {
 		return nil, err
 	}
-	write.Force = u.p.forces(u.inputs) || len(live.GetManagedFields()) == 0 || u.preview && kube.HasClientSideFields(live)
+	write.Force = u.p.forces(u.inputs) || len(live.GetManagedFields()) == 0
 	return kube.Apply(ctx, u.client, body, write)
 }
 
