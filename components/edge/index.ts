@@ -1,2 +1,3 @@
+export * from "./local-names";
 export * from "./routes";
 export * from "./traefik";

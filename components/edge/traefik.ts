@@ -51,10 +51,12 @@ export class Traefik extends pulumi.ComponentResource {
       { foundation: args.foundation, tier: "platform", quota: planQuota(args.replicas ?? 1) },
       { parent: this },
     );
-    const certificate = args.issuer.issueServerCert(name, {
-      namespace: this.namespace,
-      dnsNames: [...new Set(args.routes.map((route) => route.host))],
-    });
+    const hosts = [...new Set(args.routes.map((route) => route.host))];
+    const certificate = args.issuer.issueServerCert(
+      name,
+      { namespace: this.namespace, dnsNames: hosts },
+      { parent: this, deletedWith: this.namespace.resource },
+    );
     const deployment = new HardenedDeployment(
       name,
       {

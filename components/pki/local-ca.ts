@@ -96,8 +96,15 @@ export class LocalCa extends pulumi.ComponentResource {
     return { certificate: certificate.certPem, privateKey };
   }
 
-  /** Signs a server certificate and puts it into a namespace as a Secret of type kubernetes.io/tls. */
-  issueServerCert(name: string, args: LeafArgs & { namespace: NamespaceRef }): ServerCert {
+  /**
+   * Signs a server certificate and puts it into a namespace as a Secret of type kubernetes.io/tls. The Secret is the
+   * consumer's child: the authority itself belongs to no cluster.
+   */
+  issueServerCert(
+    name: string,
+    args: LeafArgs & { namespace: NamespaceRef },
+    opts: pulumi.CustomResourceOptions,
+  ): ServerCert {
     const leaf = this.issue(name, args);
     const secret = new k8s.core.v1.Secret(
       `${name}-tls`,
@@ -106,7 +113,7 @@ export class LocalCa extends pulumi.ComponentResource {
         type: "kubernetes.io/tls",
         stringData: { "tls.crt": leaf.certificate, "tls.key": leaf.privateKey },
       },
-      { parent: this },
+      opts,
     );
     return { secret: secret.metadata.name, certificate: leaf.certificate };
   }
