@@ -7,6 +7,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"strings"
 
 	"github.com/pkg/sftp"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
@@ -37,11 +38,13 @@ func copyToRemote() *provider.Resource {
 			v := provider.Bare(in["source"])
 			switch {
 			case provider.Unknown(v):
-			case v.IsAsset() && v.AssetValue().IsPath(), v.IsArchive() && v.ArchiveValue().IsPath():
-			case v.IsAsset(), v.IsArchive():
-				return []provider.Failure{{Property: "source", Reason: "only path-based assets and archives can be copied: a FileAsset or a FileArchive"}}
+			case v.IsAsset() && (v.AssetValue().IsPath() || v.AssetValue().IsText()), v.IsArchive() && v.ArchiveValue().IsPath():
+			case v.IsAsset():
+				return []provider.Failure{{Property: "asset", Reason: "asset must be a path-based file asset or a text asset"}}
+			case v.IsArchive():
+				return []provider.Failure{{Property: "archive", Reason: "archive must be a path to a file or directory"}}
 			default:
-				return []provider.Failure{{Property: "source", Reason: "expected a FileAsset or a FileArchive"}}
+				return []provider.Failure{{Property: "asset", Reason: "either asset or archive must be set"}}
 			}
 			return nil
 		},
@@ -49,7 +52,7 @@ func copyToRemote() *provider.Resource {
 			if err := copyNow(c); err != nil {
 				return "", nil, err
 			}
-			return uniqueID(c.Name), provider.Props{}, nil
+			return uniqueID(""), provider.Props{}, nil
 		},
 		// A changed connection alone copies nothing: the file is where it was.
 		Update: func(c *provider.Call) (provider.Props, error) {
@@ -95,6 +98,9 @@ func copyAsset(c *provider.Call, a *asset.Asset) error {
 		return err
 	}
 	defer done()
+	if a.IsText() {
+		return copyText(s, a.Text, in.RemotePath)
+	}
 	return copyPath(s, a.Path, in.RemotePath)
 }
 
@@ -107,27 +113,59 @@ func copyArchive(c *provider.Call, a *archive.Archive) error {
 	return copyPath(s, a.Path, in.RemotePath)
 }
 
-// copyPath copies a file or a folder as scp does: into the target when that is a folder.
+// stat looks at a remote path; nil when there is nothing.
+func stat(s *sftp.Client, remote string) (os.FileInfo, error) {
+	info, err := s.Stat(remote)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("failed to stat remote path %s: %w", remote, err)
+	}
+	if err != nil {
+		return nil, nil
+	}
+	return info, nil
+}
+
+func mkdirs(s *sftp.Client, remote string) error {
+	if err := s.MkdirAll(remote); err != nil {
+		return fmt.Errorf("failed to create remote directory %s: %w", remote, err)
+	}
+	return nil
+}
+
+func copyText(s *sftp.Client, text, remote string) error {
+	target, err := stat(s, remote)
+	if err != nil {
+		return err
+	}
+	if target != nil && target.IsDir() {
+		return fmt.Errorf("remote path %s is a directory; when using a text asset, remotePath must be a file path", remote)
+	}
+	if err := mkdirs(s, path.Dir(remote)); err != nil {
+		return err
+	}
+	return write(s, strings.NewReader(text), "the text", remote)
+}
+
+// copyPath copies a file or a folder. A file goes into the target when that is a folder. Of a folder whose path ends in a slash
+// the contents go into the target, of any other folder the folder itself.
 func copyPath(s *sftp.Client, local, remote string) error {
 	info, err := os.Stat(local)
 	if err != nil {
 		return err
 	}
-	target, err := s.Stat(remote)
-	exists := err == nil
-	if err != nil && !errors.Is(err, os.ErrNotExist) {
-		return fmt.Errorf("%s on the remote machine: %w", remote, err)
+	target, err := stat(s, remote)
+	if err != nil {
+		return err
 	}
 	if !info.IsDir() {
-		if exists && target.IsDir() {
+		if target != nil && target.IsDir() {
 			remote = path.Join(remote, filepath.Base(local))
+		} else if err := mkdirs(s, path.Dir(remote)); err != nil {
+			return err
 		}
 		return copyOne(s, local, remote)
 	}
-	if exists && !target.IsDir() {
-		return fmt.Errorf("%s on the remote machine is a file, and a folder is to be copied there", remote)
-	}
-	if exists && local[len(local)-1] != filepath.Separator {
+	if !strings.HasSuffix(local, "/") {
 		remote = path.Join(remote, filepath.Base(local))
 	}
 	return filepath.WalkDir(local, func(p string, d os.DirEntry, err error) error {
@@ -140,10 +178,7 @@ func copyPath(s *sftp.Client, local, remote string) error {
 		}
 		to := path.Join(remote, filepath.ToSlash(rel))
 		if d.IsDir() {
-			if err := s.MkdirAll(to); err != nil {
-				return fmt.Errorf("folder %s on the remote machine: %w", to, err)
-			}
-			return nil
+			return mkdirs(s, to)
 		}
 		return copyOne(s, p, to)
 	})
@@ -155,18 +190,22 @@ func copyOne(s *sftp.Client, local, remote string) error {
 		return err
 	}
 	defer from.Close()
-	to, err := s.OpenFile(remote, os.O_WRONLY|os.O_CREATE|os.O_TRUNC)
+	return write(s, from, local, remote)
+}
+
+// write sends what from holds. The remote file's own ReadFrom is what writes concurrently; it needs the size of the source, which
+// files and string readers tell.
+func write(s *sftp.Client, from io.Reader, name, remote string) error {
+	to, err := s.Create(remote)
 	if err != nil {
-		return fmt.Errorf("%s on the remote machine: %w", remote, err)
+		return fmt.Errorf("failed to create remote file %s: %w", remote, err)
 	}
-	// The file's own ReadFrom is what writes concurrently; it needs the source's size, which an *os.File tells.
-	if _, err = to.ReadFrom(from); err == nil {
-		err = to.Close()
-	} else {
-		_ = to.Close()
+	_, err = to.ReadFrom(from)
+	if closed := to.Close(); err == nil {
+		err = closed
 	}
-	if err != nil && !errors.Is(err, io.EOF) {
-		return fmt.Errorf("copying %s to %s: %w", local, remote, err)
+	if err != nil {
+		return fmt.Errorf("failed to copy %s to remote path %s: %w", name, remote, err)
 	}
 	return nil
 }
@@ -188,7 +227,7 @@ func copyFile() *provider.Resource {
 			"remotePath": {Kind: provider.String, Required: true},
 		},
 		Create: func(c *provider.Call) (string, provider.Props, error) {
-			return uniqueID(c.Name), provider.Props{}, run(c)
+			return uniqueID(""), provider.Props{}, run(c)
 		},
 		Update: func(c *provider.Call) (provider.Props, error) { return provider.Props{}, run(c) },
 	}

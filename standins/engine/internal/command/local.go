@@ -21,7 +21,7 @@ import (
 
 // commandInputs are those of both kinds of command.
 type commandInputs struct {
-	Create, Update, Delete string
+	Create, Update, Delete *string
 	Command                string
 	Stdin                  string
 	Logging                string
@@ -35,34 +35,26 @@ type commandInputs struct {
 	Stdout, Stderr         string
 }
 
-// previous gives the variables that hand the last run's output to the next one.
-func (in *commandInputs) previous(stdout, stderr string) map[string]string {
+// previous gives the variables that hand the last run's output, as it stands in outs, to the next one.
+func (in *commandInputs) previous(outs provider.Props) map[string]string {
 	env := map[string]string{}
-	for k, v := range in.Environment {
-		env[k] = v
+	if in.AddPreviousOutputInEnv != nil && !*in.AddPreviousOutputInEnv {
+		return env
 	}
-	if in.AddPreviousOutputInEnv == nil || *in.AddPreviousOutputInEnv {
-		if stdout != "" {
-			env["PULUMI_COMMAND_STDOUT"] = stdout
-		}
-		if stderr != "" {
-			env["PULUMI_COMMAND_STDERR"] = stderr
+	for key, name := range map[resource.PropertyKey]string{"stdout": "PULUMI_COMMAND_STDOUT", "stderr": "PULUMI_COMMAND_STDERR"} {
+		if text, ok := provider.Plain(outs[key]).(string); ok && text != "" {
+			env[name] = text
 		}
 	}
 	return env
 }
 
 func localCommand() *provider.Resource {
-	run := func(c *provider.Call, in *commandInputs, script string, env map[string]string) (provider.Props, error) {
-		stdout, stderr, err := runLocal(c, c, in, script, env)
-		if err != nil {
-			return nil, err
+	run := func(c *provider.Call, in *commandInputs, script string, outs provider.Props) error {
+		if err := runLocal(c, in, script, outs); err != nil {
+			return err
 		}
-		outs := provider.PropsOf(map[string]any{"stdout": stdout, "stderr": stderr})
-		if err := addAssets(in, outs); err != nil {
-			return nil, err
-		}
-		return outs, nil
+		return addAssets(in, outs)
 	}
 	return lifecycle(&provider.Resource{
 		Inputs: map[string]provider.Field{
@@ -74,7 +66,8 @@ func localCommand() *provider.Resource {
 	}, run)
 }
 
-type runner func(c *provider.Call, in *commandInputs, script string, env map[string]string) (provider.Props, error)
+// runner runs a script and puts what it printed into outs, in which the output of the run before it stands.
+type runner func(c *provider.Call, in *commandInputs, script string, outs provider.Props) error
 
 // lifecycle gives a command resource its operations: update runs the update script, or create when there is none, and delete
 // runs the delete script with the state's connection.
@@ -97,59 +90,49 @@ func lifecycle(r *provider.Resource, run runner) *provider.Resource {
 		if err := c.Decode(&in); err != nil {
 			return "", nil, err
 		}
-		id := uniqueID(c.Name)
 		outs := provider.PropsOf(map[string]any{"stdout": "", "stderr": ""})
-		if in.Create != "" {
-			var err error
-			if outs, err = run(c, &in, in.Create, in.Environment); err != nil {
+		if in.Create != nil {
+			if err := run(c, &in, *in.Create, outs); err != nil {
 				return "", nil, err
 			}
 		}
-		return id, secrecy(c, outs), nil
+		return uniqueID(c.Name), secrecy(c, outs), nil
 	}
 	r.Update = func(c *provider.Call) (provider.Props, error) {
-		var in, old commandInputs
+		var in commandInputs
 		if err := c.Decode(&in); err != nil {
 			return nil, err
 		}
-		if err := provider.Decode(c.State, &old); err != nil {
-			return nil, err
+		outs := provider.Props{}
+		for k := range r.Outputs {
+			if v, has := c.State[provider.Key(k)]; has {
+				outs[provider.Key(k)] = v
+			}
 		}
 		script := in.Update
-		if script == "" {
+		if script == nil {
 			script = in.Create
 		}
-		if script == "" {
-			outs := provider.Props{}
-			for k := range r.Outputs {
-				if v, has := c.State[provider.Key(k)]; has {
-					outs[provider.Key(k)] = v
-				}
-			}
+		if script == nil {
 			return outs, nil
 		}
-		outs, err := run(c, &in, script, in.previous(old.Stdout, old.Stderr))
-		if err != nil {
+		if err := run(c, &in, *script, outs); err != nil {
 			return nil, err
 		}
 		return secrecy(c, outs), nil
 	}
 	r.Delete = func(c *provider.Call) error {
 		var in commandInputs
-		if err := provider.Decode(c.State, &in); err != nil {
+		if err := provider.Decode(c.State, &in); err != nil || in.Delete == nil {
 			return err
 		}
-		if in.Delete == "" {
-			return nil
-		}
-		_, err := run(c, &in, in.Delete, in.previous(in.Stdout, in.Stderr))
-		return err
+		return run(c, &in, *in.Delete, c.State)
 	}
 	return r
 }
 
 // runLocal runs a script here. The child and what it started end with the context.
-func runLocal(ctx context.Context, c *provider.Call, in *commandInputs, script string, env map[string]string) (string, string, error) {
+func runLocal(c *provider.Call, in *commandInputs, script string, outs provider.Props) error {
 	words := in.Interpreter
 	if len(words) == 0 {
 		words = []string{"/bin/sh", "-c"}
@@ -157,8 +140,10 @@ func runLocal(ctx context.Context, c *provider.Call, in *commandInputs, script s
 	cmd := exec.Command(words[0], append(append([]string{}, words[1:]...), script)...)
 	cmd.Dir = in.Dir
 	cmd.Env = os.Environ()
-	for k, v := range env {
-		cmd.Env = append(cmd.Env, k+"="+v)
+	for _, env := range []map[string]string{in.Environment, in.previous(outs)} {
+		for k, v := range env {
+			cmd.Env = append(cmd.Env, k+"="+v)
+		}
 	}
 	if in.Stdin != "" {
 		cmd.Stdin = strings.NewReader(in.Stdin)
@@ -171,19 +156,12 @@ func runLocal(ctx context.Context, c *provider.Call, in *commandInputs, script s
 	defer runtime.UnlockOSThread()
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	if err := cmd.Start(); err != nil {
-		return "", "", err
+		return err
 	}
-	stop := context.AfterFunc(ctx, func() { _ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) })
+	stop := context.AfterFunc(c, func() { _ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) })
 	err := cmd.Wait()
 	stop()
-	stdout, stderr := out.close()
-	if err != nil {
-		if ctx.Err() != nil {
-			err = ctx.Err()
-		}
-		return "", "", out.failure(err, script)
-	}
-	return stdout, stderr, nil
+	return out.close(c, err, script, outs)
 }
 
 // addAssets collects the files that the command left behind.
@@ -278,15 +256,13 @@ func localRun() *provider.Function {
 			if err := c.Decode(&in); err != nil {
 				return nil, err
 			}
-			stdout, stderr, err := runLocal(c, c, &in, in.Command, in.Environment)
-			if err != nil {
-				return nil, err
-			}
 			outs := provider.Props{}
 			for k, v := range c.Inputs {
 				outs[k] = v
 			}
-			outs["stdout"], outs["stderr"] = provider.Value(stdout), provider.Value(stderr)
+			if err := runLocal(c, &in, in.Command, outs); err != nil {
+				return nil, err
+			}
 			return outs, addAssets(&in, outs)
 		},
 	}

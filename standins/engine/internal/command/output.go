@@ -14,7 +14,6 @@ type output struct {
 	mu             sync.Mutex
 	both           bytes.Buffer
 	stdout, stderr stream
-	show           bool
 }
 
 type stream struct {
@@ -26,7 +25,7 @@ type stream struct {
 }
 
 func newOutput(c *provider.Call, logging string) *output {
-	o := &output{show: logging != "none"}
+	o := &output{}
 	stdout := logging == "" || logging == "stdout" || logging == "stdoutAndStderr"
 	stderr := logging == "" || logging == "stderr" || logging == "stdoutAndStderr"
 	o.stdout, o.stderr = stream{out: o, call: c, show: stdout}, stream{out: o, call: c, show: stderr}
@@ -52,25 +51,26 @@ func (s *stream) Write(p []byte) (int, error) {
 
 func (s *stream) print(line string) {
 	if s.show && line != "" {
-		s.call.Info(line)
+		s.call.Status(line)
 	}
 }
 
-// close shows unfinished lines and gives both texts without the line ends at their ends.
-func (o *output) close() (string, string) {
+// close shows unfinished lines and puts both texts, without the line end at their end, into outs. An error of the run becomes
+// one that says what ran and what it printed.
+func (o *output) close(c *provider.Call, err error, script string, outs provider.Props) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for _, s := range []*stream{&o.stdout, &o.stderr} {
 		s.print(s.line.String())
 		s.line.Reset()
 	}
-	return strings.TrimRight(o.stdout.all.String(), "\r\n"), strings.TrimRight(o.stderr.all.String(), "\r\n")
-}
-
-// failure makes the error of a command that failed. With logging none the output stays out of it, since it may hold secrets.
-func (o *output) failure(err error, script string) error {
-	if !o.show {
-		return fmt.Errorf("%w: running a command whose logging is none", err)
+	if err != nil {
+		if c.Err() != nil {
+			err = c.Err()
+		}
+		return fmt.Errorf("%w: running %q:\n%s", err, script, o.both.String())
 	}
-	return fmt.Errorf("%w: running %q:\n%s", err, script, o.both.String())
+	outs["stdout"] = provider.Value(strings.TrimSuffix(o.stdout.all.String(), "\n"))
+	outs["stderr"] = provider.Value(strings.TrimSuffix(o.stderr.all.String(), "\n"))
+	return nil
 }

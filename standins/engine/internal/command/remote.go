@@ -2,6 +2,7 @@ package command
 
 import (
 	"context"
+	"fmt"
 	"strings"
 
 	"golang.org/x/crypto/ssh"
@@ -21,20 +22,27 @@ func remoteCommand() *provider.Resource {
 
 // runRemote runs a script on the other machine by its user's login shell. Environment values go in by the protocol's own
 // request, so sshd's AcceptEnv decides about them, and no secret shows in a process list there.
-func runRemote(c *provider.Call, in *commandInputs, script string, env map[string]string) (provider.Props, error) {
+func runRemote(c *provider.Call, in *commandInputs, script string, outs provider.Props) error {
 	client, done, err := dial(c, in.Connection)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer done()
 	session, err := client.NewSession()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer session.Close()
-	for k, v := range env {
+	for k, v := range in.Environment {
 		if err := session.Setenv(k, v); err != nil {
-			c.Warn("the SSH server did not take the environment variable " + k + " (its AcceptEnv decides)")
+			return fmt.Errorf("could not set environment variable %q (the SSH server takes those that its AcceptEnv lists; "+
+				"else put 'NAME=value' before the command): %w", k, err)
+		}
+	}
+	// The last output is an extra that few servers accept.
+	for k, v := range in.previous(outs) {
+		if err := session.Setenv(k, v); err != nil {
+			c.Warn("the SSH server does not accept " + k + " (its AcceptEnv decides)")
 		}
 	}
 	if in.Stdin != "" {
@@ -45,12 +53,5 @@ func runRemote(c *provider.Call, in *commandInputs, script string, env map[strin
 	stop := context.AfterFunc(c, func() { _ = session.Signal(ssh.SIGKILL); _ = client.Close() })
 	err = session.Run(script)
 	stop()
-	stdout, stderr := out.close()
-	if err != nil {
-		if c.Err() != nil {
-			err = c.Err()
-		}
-		return nil, out.failure(err, script)
-	}
-	return provider.PropsOf(map[string]any{"stdout": stdout, "stderr": stderr}), nil
+	return out.close(c, err, script, outs)
 }

@@ -2,12 +2,10 @@ package command
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"os"
 	"strconv"
-	"strings"
 	"time"
 
 	"golang.org/x/crypto/ssh"
@@ -27,12 +25,32 @@ type connection struct {
 	Proxy                          *connection
 }
 
-// retryEvery is the pause between two attempts to dial. Machines that boot answer within seconds, so it is short.
-const retryEvery = 500 * time.Millisecond
+// Pauses between two attempts to dial grow up to longestPause. Machines that boot answer within seconds, so that is shorter than
+// in the official provider, which goes up to officialPause.
+const (
+	firstPause    = 100 * time.Millisecond
+	longestPause  = 500 * time.Millisecond
+	officialPause = 5 * time.Second
+)
 
-// refusedAllowance is how many more failures count when the machine refuses or is not there yet than the limit says: the limit
-// is in the official provider's slower attempts (its pauses grow to several seconds), and means about a minute.
-const refusedAllowance = 8
+// pause is the pause after a number of failed attempts, each half as long again as the one before it.
+func pause(failed int, longest time.Duration) time.Duration {
+	p := firstPause
+	for i := 1; i < failed && p < longest; i++ {
+		p += p / 2
+	}
+	return min(p, longest)
+}
+
+// patience is how long the official provider's pauses are in all for a limit of errors. As the pauses here are shorter, attempts
+// go on until both the number of errors and this time have passed: a limit must not mean less waiting than with the official part.
+func patience(limit int) time.Duration {
+	var sum time.Duration
+	for i := 1; i <= limit; i++ {
+		sum += pause(i, officialPause)
+	}
+	return sum
+}
 
 func (c *connection) address() string {
 	port := int(c.Port)
@@ -129,7 +147,8 @@ func dial(c *provider.Call, to *connection) (*ssh.Client, func(), error) {
 	if to.PerDialTimeout != nil {
 		timeout = time.Duration(*to.PerDialTimeout) * time.Second
 	}
-	for tries, slow := 0, 0; ; tries++ {
+	waited := time.Duration(0)
+	for failed := 1; ; failed++ {
 		client, err := dialOnce(c, via, to.address(), conf, timeout)
 		if err == nil {
 			return client, func() { _ = client.Close(); closeAll() }, nil
@@ -138,27 +157,18 @@ func dial(c *provider.Call, to *connection) (*ssh.Client, func(), error) {
 			closeAll()
 			return nil, func() {}, c.Err()
 		}
-		if !soon(err) || (tries+1)%refusedAllowance == 0 {
-			slow++
-		}
-		if limit >= 0 && slow > limit {
+		if limit >= 0 && failed > limit && waited >= patience(limit) {
 			closeAll()
-			return nil, func() {}, fmt.Errorf("after %d dial attempts to %s: %w", tries+1, to.address(), err)
+			return nil, func() {}, fmt.Errorf("after %d failed attempts: %w", failed-1, err)
 		}
-		if tries%4 == 1 {
-			c.Status(fmt.Sprintf("waiting for %s: %v", to.address(), err))
-		}
+		c.Status(fmt.Sprintf("Dial %s, attempt %d failed: retrying", to.address(), failed))
+		wait := pause(failed, longestPause)
+		waited += wait
 		select {
-		case <-time.After(retryEvery):
+		case <-time.After(wait):
 		case <-c.Done():
 		}
 	}
-}
-
-// soon says that an error came at once and will come many times while a machine boots.
-func soon(err error) bool {
-	var op *net.OpError
-	return errors.As(err, &op) && !op.Timeout() || strings.Contains(err.Error(), "EOF") || strings.Contains(err.Error(), "reset by peer")
 }
 
 func dialOnce(ctx context.Context, via *ssh.Client, address string, conf *ssh.ClientConfig, timeout time.Duration) (*ssh.Client, error) {
