@@ -1,0 +1,27 @@
+import { z } from "zod";
+import { apiSchema } from "../../components/apps/settings";
+import { clusterSchema } from "../../components/cluster/settings";
+import { databaseSchema } from "../../components/data/settings";
+import { domainSchema, edgeSchema } from "../../components/edge/settings";
+import { targetSchema } from "../../components/host/settings";
+
+/**
+ * Everything that a stack may say, as `groundwork:<key>` in its file. Each slice stands beside the component that it is
+ * for; a new component adds its slice here.
+ */
+export const settingsSchema = z.strictObject({
+  domain: domainSchema,
+  localNames: z
+    .boolean()
+    .default(false)
+    .describe("Write the platform's names into this computer's /etc/hosts, which needs root. Default: false."),
+  protect: z.boolean().default(true).describe("Refuse to delete data stores until this is false. Default: true."),
+  target: targetSchema.describe("Where the machines come from."),
+  cluster: clusterSchema,
+  database: databaseSchema.describe("The platform's PostgreSQL."),
+  api: apiSchema.describe("The API."),
+  edge: edgeSchema.describe("The way in."),
+});
+
+/** A stack's settings, complete and checked. */
+export type Settings = z.infer<typeof settingsSchema>;
