@@ -77,9 +77,9 @@ export function planCluster(name: string, plan: ClusterPlan): ClusterArgs {
       storage: { size: plan.storage, storageClass: plan.storageClass },
       resources: plan.resources,
       startDelay: 300,
-      // Upstream waits up to 30 minutes for sessions to end; our clients reconnect.
+      // Upstream waits three minutes for sessions to end, which pools never do; ours reconnect to the next primary.
       stopDelay: 60,
-      smartShutdownTimeout: 5,
+      smartShutdownTimeout: 1,
       switchoverDelay: 60,
       probes: {
         // Upstream looks every ten seconds; the first start is on the way of every `up`.

@@ -59,8 +59,12 @@ export class ManifestBundle extends pulumi.ComponentResource {
             tokenOf(object),
             `${name}-${object.metadata.name}`,
             props,
-            // What comes later takes no value of what comes earlier, and yet fails without it.
-            { parent: this, dependsOn: [...before, ...(waits ? (args.podsAfter ?? []) : [])] },
+            {
+              parent: this,
+              deletedWith: namespaced ? args.namespace.resource : undefined,
+              // What comes later takes no value of what comes earlier, and yet fails without it.
+              dependsOn: [...before, ...(waits ? (args.podsAfter ?? []) : [])],
+            },
           );
         });
       if (phase === "workloads") ready.push(...made.map(({ metadata }) => metadata.uid));
