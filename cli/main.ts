@@ -8,6 +8,7 @@ const usage = `usage: npm run <verb> [-- options]
   destroy    remove what up made                           --stack NAME --yes
   status     show what runs, probed from outside           --stack NAME --json
   artifacts  list, fetch, verify or prune the outside parts
+  bench      time up, up again, preview and destroy
   test       run the tests: [static] [unit] [policies] [engine] [e2e]   --grep TEXT
 
 npx pulumi ... runs the pinned Pulumi CLI on this project's stacks.`;
@@ -59,6 +60,8 @@ async function dispatch(verb: string | undefined, argv: string[]): Promise<numbe
       return (await import("./up")).destroy(options);
     case "status":
       return (await import("./status")).status(options);
+    case "bench":
+      return (await import("./bench")).bench(options);
     case "test":
       return (await import("./test")).test(positionals, values);
     default:

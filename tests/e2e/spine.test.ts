@@ -111,7 +111,7 @@ describe("a stack from nothing to nothing", function () {
       users: { user: { "client-key-data": string } }[];
     };
     const secrets: Record<string, string> = {
-      "database password": decode("app-db-app", "password"),
+      "database password": decode("app-db-login", "password"),
       "kubeconfig key": kubeconfig.users[0]!.user["client-key-data"],
       "join token": groundwork
         .onMachine("server-1", "cat", "/var/lib/rancher/k3s/server/token")

@@ -1,0 +1,70 @@
+import { spawn } from "node:child_process";
+import * as fs from "node:fs";
+import * as os from "node:os";
+import * as path from "node:path";
+import { root } from "./paths";
+import { say, table, UserError } from "./ui";
+
+/** Seconds that a step should take on two idle cores with filled caches. */
+const targets: Record<string, number> = { up: 120, "up again": 20, preview: 15, destroy: 45 };
+
+function timed(verb: string, args: string[], env: NodeJS.ProcessEnv): Promise<number> {
+  const started = process.hrtime.bigint();
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, [path.join(root, "cli", "bootstrap.cjs"), verb, ...args], {
+      cwd: root,
+      env,
+      stdio: ["ignore", "ignore", "pipe"],
+    });
+    let said = "";
+    child.stderr?.on("data", (chunk: Buffer) => (said += chunk.toString()));
+    child.on("error", reject);
+    child.on("close", (code) =>
+      code === 0
+        ? resolve(Number(process.hrtime.bigint() - started) / 1e9)
+        : reject(new UserError(`${verb} failed in the benchmark:\n${said.slice(-2000)}`)),
+    );
+  });
+}
+
+/** How long a fixed piece of work takes on this machine just now: the measure that makes runs comparable. */
+async function yardstick(): Promise<number> {
+  const started = process.hrtime.bigint();
+  await new Promise<void>((resolve, reject) => {
+    const loop = "let x=0;for(let i=0;i<4e8;i++)x=(x*31+i)|0;process.exitCode=x===1?1:0";
+    spawn(process.execPath, ["-e", loop], { stdio: "ignore" })
+      .on("error", reject)
+      .on("close", () => resolve());
+  });
+  return Number(process.hrtime.bigint() - started) / 1e9;
+}
+
+/**
+ * `npm run bench`: a stack from nothing, again, previewed and destroyed, on a state directory of its own. Machines differ and
+ * are noisy, so each time stands beside its ratio to a fixed computation of the same run; nothing passes or fails.
+ */
+export async function bench(options: { stack?: string }): Promise<number> {
+  const stack = options.stack ?? "e2e";
+  const state = fs.mkdtempSync(path.join(os.tmpdir(), "groundwork-bench-"));
+  const env = { ...process.env, GROUNDWORK_STATE_DIR: state, GROUNDWORK_STACK: stack };
+  const unit = await yardstick();
+  const seconds: Record<string, number> = {};
+  try {
+    seconds["up"] = await timed("up", ["--yes"], env);
+    seconds["up again"] = await timed("up", ["--yes"], env);
+    seconds["preview"] = await timed("preview", [], env);
+  } finally {
+    say("the stack of the benchmark is being destroyed");
+    seconds["destroy"] = await timed("destroy", ["--yes"], env);
+    fs.rmSync(state, { recursive: true, force: true });
+  }
+  const rows = Object.entries(seconds).map(([name, s]) => [
+    name,
+    s.toFixed(1),
+    `${targets[name]}`,
+    (s / unit).toFixed(1),
+  ]);
+  process.stdout.write(`${table(["step", "seconds", "aim", "times the yardstick"], rows)}\n`);
+  process.stdout.write(`yardstick: ${unit.toFixed(2)} s of one core\n`);
+  return 0;
+}

@@ -1,0 +1,151 @@
+import { stringify } from "yaml";
+import type { ClusterSettings } from "./settings";
+
+/** Where K3s looks, as docs.k3s.io/installation/configuration and docs.k3s.io/security/hardening-guide name it. */
+export const paths = {
+  binary: "/usr/local/bin/k3s",
+  config: "/etc/rancher/k3s/config.yaml",
+  /** Read after the main file; a key with a trailing `+` adds to a list there. */
+  cgroupV1: "/etc/rancher/k3s/config.yaml.d/10-cgroup-v1.yaml",
+  registries: "/etc/rancher/k3s/registries.yaml",
+  kubeconfig: "/etc/rancher/k3s/k3s.yaml",
+  token: "/etc/rancher/k3s/token",
+  agentToken: "/etc/rancher/k3s/agent-token",
+  data: "/var/lib/rancher/k3s",
+  images: "/var/lib/rancher/k3s/agent/images",
+  logs: "/var/lib/rancher/k3s/server/logs",
+  admission: "/var/lib/rancher/k3s/server/psa.yaml",
+  audit: "/var/lib/rancher/k3s/server/audit.yaml",
+} as const;
+
+/** A node as the planners see it. */
+export interface NodePlan {
+  name: string;
+  address: string;
+  role: "server" | "agent";
+  /** The machine has no say over connection tracking: a container. */
+  sharesKernel: boolean;
+}
+
+/** The cluster as the planners see it. */
+export interface ClusterPlan extends ClusterSettings {
+  /** Servers first; the first one begins the cluster, the others join it. */
+  nodes: NodePlan[];
+  /** Namespaces that Pod Security leaves alone besides kube-system. */
+  unrestricted: string[];
+}
+
+/** The API server of the cluster, at its first server. */
+export const apiServer = (plan: ClusterPlan): string => `https://${plan.nodes[0]!.address}:6443`;
+
+/** Suites that the hardening guide lists for the kubelet; all are ECDHE with an AEAD cipher. */
+const cipherSuites = [
+  "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384",
+  "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384",
+  "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256",
+  "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256",
+  "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305",
+  "TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305",
+];
+
+/** Keys of every node: docs.k3s.io/cli/agent for their names, docs.k3s.io/security/hardening-guide for the values. */
+function nodeConfig(plan: ClusterPlan, node: NodePlan): Record<string, unknown> {
+  return {
+    "node-name": node.name,
+    "node-ip": node.address,
+    // CIS 4.2.6: the kubelet refuses to start on a kernel that is not set up as the baseline does it.
+    "protect-kernel-defaults": true,
+    "kubelet-arg": [
+      "streaming-connection-idle-timeout=5m", // CIS 4.2.5
+      `tls-cipher-suites=${cipherSuites.join(",")}`, // CIS 4.2.12
+      `pod-max-pids=${plan.podMaxPids}`, // CIS 4.2.13
+      // Images come from archives and can't be pulled again: never collect them for room.
+      "image-gc-high-threshold=100",
+    ],
+    // The kernel's limit of tracked connections is read-only in a container (kube-proxy would fail to raise it).
+    ...(node.sharesKernel ? { "kube-proxy-arg": ["conntrack-max-per-core=0", "conntrack-min=0"] } : {}),
+  };
+}
+
+/** Keys of a server: docs.k3s.io/cli/server for their names, the hardening guide for the values. */
+function serverConfig(plan: ClusterPlan, node: NodePlan): Record<string, unknown> {
+  const [first] = plan.nodes;
+  return {
+    // Embedded etcd from the start (docs.k3s.io/datastore/ha-embedded): one server can become three later.
+    ...(node === first ? { "cluster-init": true } : { server: apiServer(plan) }),
+    "token-file": paths.token,
+    "agent-token-file": paths.agentToken,
+    "tls-san": plan.nodes.filter(({ role }) => role === "server").map(({ address }) => address),
+    "write-kubeconfig-mode": "0600",
+    // The way in is the platform's own Traefik, from the catalogue and under its policies.
+    disable: ["traefik"],
+    // Machines on one computer share a bridge: routes do, without a tunnel (docs.k3s.io/networking/basic-network-options).
+    "flannel-backend": plan.nodes.every(({ sharesKernel }) => sharesKernel) ? "host-gw" : "vxlan",
+    "secrets-encryption": true, // CIS 1.2.27
+    "secrets-encryption-provider": "secretbox", // CIS 1.2.28 accepts aescbc, kms and secretbox
+    "etcd-snapshot-schedule-cron": plan.snapshots.schedule,
+    "etcd-snapshot-retention": plan.snapshots.retention,
+    "kube-apiserver-arg": [
+      "enable-admission-plugins=NodeRestriction,EventRateLimit", // CIS 1.2.9, 1.2.16
+      `admission-control-config-file=${paths.admission}`, // CIS 5.2
+      `audit-log-path=${paths.logs}/audit.log`, // CIS 1.2.17
+      `audit-policy-file=${paths.audit}`, // CIS 3.2.1
+      "audit-log-maxage=30", // CIS 1.2.18, days
+      "audit-log-maxbackup=10", // CIS 1.2.19
+      "audit-log-maxsize=100", // CIS 1.2.20, MiB
+      "request-timeout=300s", // CIS 1.2.21
+      "service-account-extend-token-expiration=false", // CIS 1.2.30
+    ],
+    "kube-controller-manager-arg": ["terminated-pod-gc-threshold=100"], // CIS 1.3.1
+  };
+}
+
+/** /etc/rancher/k3s/config.yaml of a node, as a plain object. No value in it is secret: tokens are named by their files. */
+export function planConfig(plan: ClusterPlan, node: NodePlan): Record<string, unknown> {
+  if (node.role === "server") return { ...serverConfig(plan, node), ...nodeConfig(plan, node) };
+  return { server: apiServer(plan), "token-file": paths.token, ...nodeConfig(plan, node) };
+}
+
+/** Kubelets from 1.35 on refuse cgroup v1 unless told otherwise (kubernetes/kubernetes#134298). */
+export const cgroupV1Config = stringify({ "kubelet-arg+": ["fail-cgroupv1=false"] });
+
+/** Admission: Pod Security "restricted" everywhere but in the system's own namespace, and the bound on events. */
+export function admissionConfig(plan: ClusterPlan): string {
+  return stringify({
+    apiVersion: "apiserver.config.k8s.io/v1",
+    kind: "AdmissionConfiguration",
+    plugins: [
+      {
+        name: "PodSecurity",
+        configuration: {
+          apiVersion: "pod-security.admission.config.k8s.io/v1",
+          kind: "PodSecurityConfiguration",
+          defaults: Object.fromEntries(
+            ["enforce", "audit", "warn"].flatMap((mode) => [
+              [mode, "restricted"],
+              [`${mode}-version`, "latest"],
+            ]),
+          ),
+          exemptions: { usernames: [], runtimeClasses: [], namespaces: ["kube-system", ...plan.unrestricted] },
+        },
+      },
+      {
+        name: "EventRateLimit",
+        configuration: {
+          apiVersion: "eventratelimit.admission.k8s.io/v1alpha1",
+          kind: "Configuration",
+          limits: [{ type: "Server", ...plan.eventRateLimit }],
+        },
+      },
+    ],
+  });
+}
+
+/** Audit: who did what to which object, without bodies, since those hold secrets. */
+export const auditPolicy = stringify({
+  apiVersion: "audit.k8s.io/v1",
+  kind: "Policy",
+  // The first stage of a request says nothing that its last one does not.
+  omitStages: ["RequestReceived"],
+  rules: [{ level: "Metadata" }],
+});

@@ -1,0 +1,7 @@
+export { ClusterBaseline } from "./cluster-baseline";
+export { CrdBundle, definitionsOnly } from "./crd-bundle";
+export { crdFile } from "./crd-file";
+export { K3sCluster } from "./k3s-cluster";
+export type { K3sClusterArgs } from "./k3s-cluster";
+export { clusterSchema } from "./settings";
+export type { ClusterSettings } from "./settings";

@@ -1,0 +1,55 @@
+import * as pulumi from "@pulumi/pulumi";
+import type * as k8s from "@pulumi/kubernetes";
+import type { Artifacts } from "../artifacts/types";
+import { K3sCluster } from "../components/cluster";
+import { makeHosts } from "../components/host";
+import type { InstallCrds } from "../components/workload";
+import { platformImages } from "./platform";
+import { rehearsedCluster } from "./rehearsal";
+import type { ComponentReport } from "./report";
+import type { Settings } from "./settings";
+
+/** A cluster as the platform sees it, wherever it came from. */
+export interface Cluster {
+  provider: k8s.Provider;
+  /** The administrator's kubeconfig, a secret. */
+  kubeconfig: pulumi.Output<string>;
+  /** Addresses of the machines that run the API server. */
+  serverAddresses: pulumi.Input<string>[];
+  installCrds: InstallCrds;
+  /** How its machines and its nodes are probed. */
+  components: pulumi.Output<ComponentReport[]>;
+}
+
+/** Where a rehearsal's kubeconfig stands; set by `rehearse` and by the engine tests only. */
+const rehearsal = () => process.env["GROUNDWORK_REHEARSAL"];
+
+/** The stack's machines with K3s on them; in a rehearsal the API server that it was given, and no machines. */
+export function makeCluster(settings: Settings, artifacts: Artifacts): Cluster {
+  const kubeconfigPath = rehearsal();
+  return kubeconfigPath ? rehearsedCluster(kubeconfigPath) : installedCluster(settings, artifacts);
+}
+
+function installedCluster(settings: Settings, artifacts: Artifacts): Cluster {
+  const hosts = makeHosts(settings.target, { artifacts });
+  const k3s = new K3sCluster("k3s", { hosts, artifacts, images: platformImages, ...settings.cluster });
+  const machines = hosts.map((host) =>
+    pulumi.output(host.address).apply((address): ComponentReport => ({
+      name: `host ${host.name}`,
+      artifacts: settings.target.driver === "nspawn" ? ["rootfs"] : [],
+      probe: { kind: "tcp", address, port: host.ssh.port },
+    })),
+  );
+  return {
+    provider: k3s.provider,
+    kubeconfig: k3s.kubeconfig,
+    serverAddresses: k3s.serverAddresses,
+    installCrds: k3s.installCrds,
+    components: pulumi
+      .all(machines)
+      .apply((reports): ComponentReport[] => [
+        ...reports,
+        { name: "cluster", artifacts: ["k3s", "k3s-airgap"], probe: { kind: "nodes", count: hosts.length } },
+      ]),
+  };
+}

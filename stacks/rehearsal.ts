@@ -1,0 +1,45 @@
+import * as fs from "node:fs";
+import * as command from "@pulumi/command";
+import * as k8s from "@pulumi/kubernetes";
+import * as pulumi from "@pulumi/pulumi";
+import { definitionsOnly } from "../components/cluster";
+import type { Cluster } from "./cluster";
+
+/**
+ * A cluster that exists already and is thrown away afterwards: a real API server without machines. Everything above it in the
+ * graph is the same as on a real one, so that a change of the platform can be tried in seconds.
+ *
+ * @param kubeconfigPath file with the kubeconfig; the program `k3s` must be on PATH for the custom resource definitions
+ */
+export function rehearsedCluster(kubeconfigPath: string): Cluster {
+  const kubeconfig = pulumi.secret(fs.readFileSync(kubeconfigPath, "utf8"));
+  const provider = new k8s.Provider("k3s-provider", {
+    kubeconfig,
+    clusterIdentifier: "rehearsal",
+    upsertExistingObjects: true,
+  });
+  return {
+    provider,
+    kubeconfig,
+    serverAddresses: ["192.0.2.1"], // TEST-NET-1: no pod runs here that could call it
+    installCrds: (name, manifest, opts) => {
+      const kubectl = `k3s kubectl --kubeconfig "$REHEARSAL_KUBECONFIG"`;
+      const definitions = `${definitionsOnly} "$MANIFEST"`;
+      const apply = new command.local.Command(
+        `${name}-apply`,
+        {
+          create: `set -e
+${definitions} | ${kubectl} apply --server-side --force-conflicts --filename - > /dev/null
+${definitions} | ${kubectl} wait --for condition=Established --timeout 60s --filename - > /dev/null`,
+          delete: `${definitions} | ${kubectl} delete --ignore-not-found --wait=false --filename -`,
+          environment: { REHEARSAL_KUBECONFIG: kubeconfigPath, MANIFEST: manifest.path },
+          triggers: [manifest.sha256],
+          logging: "none",
+        },
+        opts,
+      );
+      return apply.id;
+    },
+    components: pulumi.output([]),
+  };
+}
