@@ -1,5 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import * as k8s from "@pulumi/kubernetes";
+import { bindOperator } from "./operator-access";
 import {
   Client,
   connect,
@@ -13,6 +14,8 @@ import {
 
 export interface PostgresOperatorArgs {
   foundation: Foundation;
+  /** Namespaces in which it may keep clusters: it sees and touches nothing in any other. */
+  serves: PlatformNamespace[];
   /** @default 50m CPU and 96Mi requested, 1 core and 256Mi at most */
   resources?: ResourceNeeds;
 }
@@ -62,21 +65,23 @@ export class PostgresOperator extends pulumi.ComponentResource {
       planOpenPorts("webhooks-from-api-server", this.client, [webhookPort], apiServerSources),
       inNamespace,
     );
+    const access = bindOperator(name, this.namespace, args.serves, { parent: this });
     const bundle = new ManifestBundle(
       name,
       {
         manifest: artifacts.manifest("cloudnative-pg"),
         namespace: this.namespace,
-        skip: rolesForPeople,
+        skip: [...rolesForPeople, "ClusterRoleBinding/cnpg-manager-rolebinding"],
         patch: {
           [`Deployment/${deploymentName}`]: (deployment) =>
             hardenOperator(deployment, {
               image: artifacts.image("cloudnative-pg").ref,
               resources: args.resources ?? defaultResources,
               priorityClass: priorityClass.platform,
+              watches: [this.namespace, ...args.serves].map(({ label }) => label),
             }),
         },
-        podsAfter: [...toApi.policies, webhooks],
+        podsAfter: [...toApi.policies, webhooks, ...access],
       },
       { parent: this },
     );
@@ -97,21 +102,22 @@ interface Hardening {
   image: string;
   resources: ResourceNeeds;
   priorityClass: pulumi.Input<string>;
+  /** Names of the namespaces that it looks at. */
+  watches: string[];
 }
 
 /**
  * Upstream's Deployment runs as 10001 without capabilities already. Added here: the pinned image, also as the one that the
- * operator puts into its instances, bounds for everything, a priority, and probes that notice a start at once.
+ * operator puts into its instances, the namespaces that it looks at, bounds for everything, a priority, and probes that notice a start at once.
  */
-export function hardenOperator(
-  deployment: ManifestObject,
-  { image, resources, priorityClass }: Hardening,
-): ManifestObject {
+export function hardenOperator(deployment: ManifestObject, plan: Hardening): ManifestObject {
+  const { image, resources, priorityClass, watches } = plan;
   const pod = deployment["spec"].template.spec;
   const [manager] = pod.containers;
   manager.image = image;
   manager.imagePullPolicy = "IfNotPresent";
   manager.env.find((variable: { name: string }) => variable.name === "OPERATOR_IMAGE_NAME").value = image;
+  manager.env.push({ name: "WATCH_NAMESPACE", value: watches.join(",") });
   manager.resources = resources;
   manager.securityContext.runAsNonRoot = true;
   manager.startupProbe = { ...manager.startupProbe, periodSeconds: 1, failureThreshold: 90 };

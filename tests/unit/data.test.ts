@@ -82,12 +82,28 @@ describe("PostgreSQL", () => {
   it("starts the operator after definitions, permissions, webhooks and policies", () => {
     const earlier = [
       find(resources, "ConfigMap", "cnpg-crds"),
-      find(resources, "ClusterRoleBinding", "cnpg-cnpg-manager-rolebinding"),
+      find(resources, "RoleBinding", "cnpg-in-app"),
+      find(resources, "ClusterRoleBinding", "cnpg-cluster-scope"),
       find(resources, "MutatingWebhookConfiguration", "cnpg-cnpg-mutating-webhook-configuration"),
       find(resources, "NetworkPolicy", "cnpg-to-kube-api"),
       find(resources, "NetworkPolicy", "cnpg-webhooks"),
     ];
     for (const one of earlier) assert.ok(comesAfter(resources, operator(), one), `not after ${one.name}`);
+  });
+
+  it("lets the operator see its own namespace and those that it serves, and no Secret of any other", () => {
+    const [{ env }] = operator().inputs.spec.template.spec.containers;
+    assert.equal(env.find((variable: any) => variable.name === "WATCH_NAMESPACE").value, "cnpg-system,app");
+    const bound = resources
+      .filter(({ type }) => /:(Cluster)?RoleBinding$/.test(type))
+      .map(({ inputs }) => [inputs.kind, inputs.metadata.namespace, inputs.roleRef.name]);
+    assert.deepEqual(bound.sort(), [
+      ["ClusterRoleBinding", undefined, "cnpg-manager-cluster-scope"],
+      ["RoleBinding", "app", "cnpg-manager"],
+      ["RoleBinding", "cnpg-system", "cnpg-manager"],
+    ]);
+    const { rules } = find(resources, "ClusterRole", "cnpg-cluster-scope").inputs;
+    assert.ok(!rules.some((rule: any) => rule.resources.includes("secrets")));
   });
 
   it("makes a cluster when the operator is ready, and gives out its endpoint when the cluster is", async () => {
