@@ -39,7 +39,7 @@ export class Platform extends pulumi.ComponentResource {
     const ca = new LocalCa("ca", { commonName: `Groundwork ${pulumi.getStack()}` }, here);
 
     const app = new PlatformNamespace("app", { foundation, tier: "application", quota: appQuota(settings) }, here);
-    const operator = new PostgresOperator("cnpg", { foundation }, here);
+    const operator = new PostgresOperator("cnpg", { foundation, serves: [app] }, here);
     const database = new Postgres(
       "app-db",
       {
