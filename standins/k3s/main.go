@@ -1,30 +1,89 @@
-// Command k3s is a K3s-compatible node.
+// Command k3s is a K3s-compatible node: upstream Kubernetes, etcd and containerd in one multi-call binary, behind the
+// part of K3s's command line, configuration and file layout that Groundwork uses. See README.md.
 package main
 
 import (
-	_ "time/tzdata"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	_ "time/tzdata" // CronJob time zones, on machines that have no tzdata
 
-	_ "github.com/containerd/containerd/v2/cmd/containerd/builtins"
-	_ "github.com/containerd/containerd/v2/cmd/containerd/command"
-	_ "github.com/containerd/containerd/v2/cmd/ctr/app"
-	_ "github.com/urfave/cli/v2"
-	_ "go.etcd.io/etcd/client/v3"
-	_ "go.etcd.io/etcd/etcdutl/v3/snapshot"
-	_ "go.etcd.io/etcd/server/v3/etcdmain"
-	_ "github.com/spf13/cobra"
-	_ "github.com/vishvananda/netlink"
-	_ "k8s.io/client-go/plugin/pkg/client/auth"
-	_ "k8s.io/component-base/cli"
-	_ "k8s.io/component-base/logs/json/register"
-	_ "k8s.io/component-base/metrics/prometheus/clientgo"
-	_ "k8s.io/component-base/metrics/prometheus/version"
-	_ "k8s.io/cri-api/pkg/apis/runtime/v1"
-	_ "k8s.io/kubectl/pkg/cmd"
-	_ "k8s.io/kubernetes/cmd/kube-apiserver/app"
-	_ "k8s.io/kubernetes/cmd/kube-controller-manager/app"
-	_ "k8s.io/kubernetes/cmd/kube-proxy/app"
-	_ "k8s.io/kubernetes/cmd/kube-scheduler/app"
-	_ "k8s.io/kubernetes/cmd/kubelet/app"
+	"golang.org/x/sys/unix"
 )
 
-func main() {}
+// Version is the K3s release whose interface and Kubernetes version this stands in for.
+const Version = "v1.36.3+k3s1"
+
+// component is one upstream program. Only the one that is asked for is constructed: constructors register flags,
+// feature gates and metrics in process-wide registries.
+type component func(args []string) int
+
+// components are started by the node itself, by argv[0].
+var components = map[string]component{
+	"kube-apiserver":          runAPIServer,
+	"kube-controller-manager": runControllerManager,
+	"kube-scheduler":          runScheduler,
+	"kubelet":                 runKubelet,
+	"kube-proxy":              runKubeProxy,
+	"etcd":                    runEtcd,
+	"containerd":              runContainerd,
+}
+
+// verbs are what a person or a script calls: k3s VERB, or a link of that name.
+var verbs = map[string]component{
+	"server":          runServer,
+	"agent":           runAgent,
+	"kubectl":         runKubectl,
+	"ctr":             runCtr,
+	"crictl":          runCrictl,
+	"etcd-snapshot":   runSnapshot,
+	"secrets-encrypt": runSecretsEncrypt,
+	"token":           runToken,
+	"killall":         runKillall,
+}
+
+func main() { os.Exit(dispatch(os.Args)) }
+
+func dispatch(args []string) int {
+	self := filepath.Base(args[0])
+	if c, ok := components[self]; ok {
+		// Children are started through /proc/self/exe, which would show as "exe" in ps and top.
+		_ = unix.Prctl(unix.PR_SET_NAME, uintptr(unsafePointer(self)), 0, 0, 0)
+		return c(args)
+	}
+	switch self {
+	case "kubectl", "ctr", "crictl":
+		return verbs[self](args)
+	}
+	if len(args) < 2 {
+		usage()
+		return 2
+	}
+	switch args[1] {
+	case "--version", "-v", "version":
+		fmt.Printf("k3s version %s (stand-in)\ngo version %s\n", Version, runtime.Version())
+		return 0
+	case "--help", "-h", "help":
+		usage()
+		return 0
+	}
+	if v, ok := verbs[args[1]]; ok {
+		return v(args[1:])
+	}
+	fmt.Fprintf(os.Stderr, "k3s: unknown command %q\n", args[1])
+	usage()
+	return 2
+}
+
+func usage() {
+	fmt.Fprintln(os.Stderr, `k3s (stand-in): a K3s-compatible node
+usage:
+  k3s server|agent [--config FILE] [--key value ...]
+  k3s kubectl|ctr|crictl ...
+  k3s etcd-snapshot save|ls|delete
+  k3s secrets-encrypt status
+  k3s token generate
+  k3s killall                 stop what a stopped service left running
+  k3s --version`)
+}
