@@ -2,7 +2,7 @@ import * as fs from "node:fs";
 import * as command from "@pulumi/command";
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
-import { definitionsOnly } from "../components/cluster";
+import { crdFile } from "../components/cluster";
 import type { Cluster } from "./cluster";
 
 /**
@@ -23,17 +23,17 @@ export function rehearsedCluster(kubeconfigPath: string): Cluster {
     kubeconfig,
     serverAddresses: ["192.0.2.1"], // TEST-NET-1: no pod runs here that could call it
     installCrds: (name, manifest, opts) => {
+      const file = crdFile(manifest);
       const kubectl = `k3s kubectl --kubeconfig "$REHEARSAL_KUBECONFIG"`;
-      const definitions = `${definitionsOnly} "$MANIFEST"`;
       const apply = new command.local.Command(
         `${name}-apply`,
         {
           create: `set -e
-${definitions} | ${kubectl} apply --server-side --force-conflicts --filename - > /dev/null
-${definitions} | ${kubectl} wait --for condition=Established --timeout 60s --filename - > /dev/null`,
-          delete: `${definitions} | ${kubectl} delete --ignore-not-found --wait=false --filename -`,
-          environment: { REHEARSAL_KUBECONFIG: kubeconfigPath, MANIFEST: manifest.path },
-          triggers: [manifest.sha256],
+${kubectl} apply --server-side --force-conflicts --filename "$CRDS" > /dev/null
+${kubectl} wait --for condition=Established --timeout 60s --filename "$CRDS" > /dev/null`,
+          delete: `${kubectl} delete --ignore-not-found --wait=false --filename "$CRDS" > /dev/null`,
+          environment: { REHEARSAL_KUBECONFIG: kubeconfigPath, CRDS: definitions.path },
+          triggers: [definitions.sha256],
           logging: "none",
         },
         opts,

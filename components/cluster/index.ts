@@ -1,5 +1,5 @@
 export { ClusterBaseline } from "./cluster-baseline";
-export { CrdBundle, definitionsOnly } from "./crd-bundle";
+export { CrdBundle } from "./crd-bundle";
 export { crdFile } from "./crd-file";
 export { K3sCluster } from "./k3s-cluster";
 export type { K3sClusterArgs } from "./k3s-cluster";

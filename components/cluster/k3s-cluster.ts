@@ -2,11 +2,13 @@ import * as path from "node:path";
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import * as random from "@pulumi/random";
-import type { Artifact, Artifacts } from "../../artifacts/types";
+import type { Artifacts } from "../../artifacts/types";
 import type { Host } from "../host/host";
 import { remoteScript } from "../host/remote-script";
 import { ClusterBaseline } from "./cluster-baseline";
 import type { ClusterPlan, NodePlan } from "./config";
+import { CrdBundle } from "./crd-bundle";
+import type { CachedFile } from "./crd-file";
 import { deliver } from "./deliver";
 import { imagesScript, installScript, kubeconfigScript, RemoteArtifact, Tokens, uninstall } from "./install";
 import { ClusterSettings, clusterSchema } from "./settings";
@@ -15,8 +17,8 @@ export interface K3sClusterArgs extends Partial<ClusterSettings> {
   /** Machines, an odd number of servers among them. */
   hosts: Host[];
   artifacts: Artifacts;
-  /** Images that nodes need, K3s's own among them. @default every image of the artefact cache */
-  images?: Artifact[];
+  /** Names in the catalogue of the images that workloads need; K3s's own are always there. @default none */
+  images?: string[];
   /** Namespaces in which Pod Security enforces nothing, besides kube-system. @default none */
   unrestricted?: string[];
 }
@@ -42,7 +44,8 @@ export class K3sCluster extends pulumi.ComponentResource {
   constructor(name: string, args: K3sClusterArgs, opts?: pulumi.ComponentResourceOptions) {
     super("groundwork:cluster:K3sCluster", name, {}, opts);
     const { hosts, artifacts, unrestricted = [] } = args;
-    const images = args.images ?? artifacts.list().filter(isImage);
+    // The bundle of K3s's own images has no single reference, so to the catalogue it is a file.
+    const images = [artifacts.file("k3s-airgap"), ...(args.images ?? []).map((image) => artifacts.image(image))];
     const servers = hosts.filter((host) => host.role === "server");
     const agents = hosts.filter((host) => host.role === "agent");
     if (servers.length % 2 === 0) throw new Error(`a cluster needs an odd number of servers, not ${servers.length}`);
@@ -109,6 +112,13 @@ export class K3sCluster extends pulumi.ComponentResource {
     this.registerOutputs({ apiServer: this.apiServer, ingressAddress: this.ingressAddress, ready: this.ready });
   }
 
+  /** Installs the CustomResourceDefinitions of a manifest; the result is known once they are Established. */
+  readonly installCrds = (
+    name: string,
+    manifest: CachedFile,
+    opts?: pulumi.ComponentResourceOptions,
+  ): pulumi.Output<string> => new CrdBundle(name, { cluster: this, manifest }, opts).established;
+
   /** Puts the image archives where K3s imports them from. */
   private importImages(
     node: string,
@@ -142,9 +152,6 @@ export class K3sCluster extends pulumi.ComponentResource {
     };
   }
 }
-
-/** An archive that K3s imports: the bundle of its own images, or one with a reference for pod specs. */
-const isImage = (artifact: Artifact): boolean => artifact.name === "k3s-airgap" || "ref" in artifact;
 
 /** A join token: never on a command line, in a log or in plain in the state. */
 function token(name: string, parent: pulumi.Resource): pulumi.Output<string> {

@@ -49,7 +49,7 @@ function execute(id: string, command: string[]): never {
     "--pid",
     "--cgroup",
     "--root",
-    "--wd=/root",
+    "--wd",
   ];
   const done = spawnSync("nsenter", [...enter, "--", ...command], { stdio: "inherit" });
   process.exit(done.status ?? 1);
