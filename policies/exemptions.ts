@@ -1,4 +1,5 @@
 import { groupOf, Resource } from "./resource";
+import { hasUnknown } from "./unknown";
 import { groundwork, Rule, RuleMetadata, StackRule } from "./rule";
 
 /** A resource that may differ from one rule, until a date. */
@@ -18,7 +19,8 @@ export interface Exemption {
   expires: string;
   /**
    * Namespace whose presence in the stack says that the exempted part is installed; elsewhere the exemption is not
-   * expected to be used. Default: the namespace of `resource`; without one, every stack.
+   * expected to be used. Default: the namespace of `resource`. Where neither is plain, the exemption must be used by
+   * stacks in which something matches `resource`.
    */
   installedIn?: string;
 }
@@ -96,6 +98,14 @@ export class Exemptions {
     this.now = now;
   }
 
+  /** Takes down that a rule looks at a resource: where a value is not known yet, nobody can say that it needs no exemption. */
+  consider(rule: string, resource: Resource): void {
+    for (const { exemption, pattern } of this.entries) {
+      if (exemption.rule !== rule || this.used.has(exemption) || !pattern.matches(resource)) continue;
+      if (hasUnknown(resource.props)) this.used.add(exemption);
+    }
+  }
+
   /** Whether a violation of a rule by a resource is exempted today. */
   cover(rule: string, resource: Resource | undefined): boolean {
     if (!resource) return false;
@@ -131,12 +141,13 @@ export class Exemptions {
 
 function installed(exemption: Exemption, pattern: Pattern, resources: readonly Resource[]): boolean {
   const namespace = exemption.installedIn ?? pattern.namespace;
-  if (namespace === undefined) return true;
-  const name = glob(namespace);
+  if (namespace === undefined || namespace.includes("*")) {
+    return resources.some((resource) => pattern.matches(resource));
+  }
   return resources.some(
     ({ object }) =>
       object !== undefined &&
-      (name.test(object.namespace ?? "") ||
-        (object.kind === "Namespace" && groupOf(object) === "" && name.test(object.name))),
+      (object.namespace === namespace ||
+        (object.kind === "Namespace" && groupOf(object) === "" && object.name === namespace)),
   );
 }

@@ -22,8 +22,9 @@ export function namespacesOf(resources: readonly Resource[]): NamespaceContents[
     if (object?.kind === "Namespace" && groupOf(object) === "") {
       if (!isUnknown(resource.props["metadata"]?.name)) made.set(object.name, resource);
     }
-    if (object?.namespace !== undefined)
+    if (object?.namespace !== undefined) {
       members.set(object.namespace, [...(members.get(object.namespace) ?? []), resource]);
+    }
   }
   return [...new Set([...made.keys(), ...members.keys()])]
     .filter((name) => !systemNamespaces.has(name) && name !== "default")

@@ -44,6 +44,7 @@ function resourcePolicy(rule: ResourceRule, exemptions: Exemptions, marks: Secre
     validateResource: (args, report) => {
       const { urn, type, name, props, provider } = args;
       const resource = toResource({ urn, type, name, props, provider: provider?.urn, secrets: marks.of(urn) });
+      exemptions.consider(rule.id, resource);
       rule.check(resource, reporter(rule, resource, exemptions, report), args.getConfig());
     },
   };

@@ -89,9 +89,11 @@ export function containerRule(
 /** A rule for each pod of any kind. */
 export function podRule(metadata: RuleMetadata, check: (pod: Pod) => Finding): ResourceRule {
   return podsRule(metadata, (pod, report) => {
-    for (const what of all(check(pod))) report(`the pod of ${podTitle(pod)} ${what}`);
+    for (const what of all(check(pod))) report(`${ofPod(pod)} ${what}`);
   });
 }
+
+const ofPod = (pod: Pod) => (pod.resource.object?.kind === "Pod" ? podTitle(pod) : `the pod of ${podTitle(pod)}`);
 
 function podsRule(metadata: RuleMetadata, check: (pod: Pod, report: Report, config: RuleConfig) => void): ResourceRule {
   return {

@@ -42,7 +42,8 @@ export function secretPaths(value: unknown, path = ""): string[] {
 
 function unwrap(value: unknown): unknown {
   let current: any = value;
-  while (typeof current === "object" && current !== null && current["__isSpecialProxy"] === true)
+  while (typeof current === "object" && current !== null && current["__isSpecialProxy"] === true) {
     current = current[target];
+  }
   return current;
 }

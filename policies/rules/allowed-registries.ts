@@ -5,9 +5,8 @@ import { isAbsent, isUnknown, list } from "../unknown";
 export const registries = [
   "docker.io/library/",
   "docker.io/rancher/",
-  "docker.io/groundwork/",
   "ghcr.io/cloudnative-pg/",
-  "quay.io/jetstack/",
+  "ghcr.io/groundwork/",
   "registry.k8s.io/",
 ];
 

@@ -44,8 +44,9 @@ export const ingressTls = objectRule(
     if (isUnknown(spec)) return undefined;
     const { kind } = resource.object!;
     if (kind === "Ingress") return ingress(spec);
-    if (kind === "Gateway")
+    if (kind === "Gateway") {
       return groupOf(resource.object!) === "gateway.networking.k8s.io" ? gateway(spec) : undefined;
+    }
     return route(spec);
   },
 );

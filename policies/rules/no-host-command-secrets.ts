@@ -22,8 +22,9 @@ export const noHostCommandSecrets: ResourceRule = {
     for (const [key, text] of texts) {
       const found = typeof text === "string" ? [...new Set(secretsOnCommandLine(wordsOf(text)))] : [];
       for (const name of found) report(`${describe(resource)} has ${name} in its script "${key}"`);
-      if (resource.secrets.some((path) => path === key))
+      if (resource.secrets.some((path) => path === key)) {
         report(`${describe(resource)} has a secret value in its script "${key}"`);
+      }
     }
   },
 };

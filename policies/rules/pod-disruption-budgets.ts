@@ -6,8 +6,7 @@ import { isAbsent, isUnknown } from "../unknown";
 
 const isZero = (value: unknown) => value === 0 || value === "0" || value === "0%";
 const isAll = (value: unknown, replicas: number) =>
-  value === "100%" ||
-  (!isUnknown(value) && !isAbsent(value) && /^\d+$/.test(String(value)) && Number(value) >= replicas);
+  value === "100%" || (typeof value === "number" && value >= replicas);
 
 /** What is wrong with a budget: it keeps nothing alive, or it lets no node be drained. */
 function flaw({ minAvailable, maxUnavailable }: any, replicas: number): string | undefined {

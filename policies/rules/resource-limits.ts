@@ -13,10 +13,12 @@ export const resourceLimits = containerRule(
     controls: [nsa("Resource policies"), trivy("KSV-0011"), trivy("KSV-0015"), trivy("KSV-0016"), trivy("KSV-0018")],
     remediation: "Set resources.requests and resources.limits for cpu and memory.",
   },
-  (container) =>
-    checks.flatMap((check) =>
+  (container) => {
+    const missing = checks.flatMap((check) =>
       resources
         .filter((resource) => isAbsent(container.spec.resources?.[check]?.[resource]))
-        .map((resource) => `has no ${resource} in resources.${check}`),
-    ),
+        .map((resource) => `${check}.${resource}`),
+    );
+    return missing.length > 0 ? `sets no ${missing.join(", ")}` : undefined;
+  },
 );

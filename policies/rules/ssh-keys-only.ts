@@ -20,8 +20,9 @@ export const sshKeysOnly: ResourceRule = {
     ] as const) {
       if (isAbsent(end) || isUnknown(end)) continue;
       if (!isAbsent(end.password)) report(`${describe(resource)} has a password in ${title}`);
-      if (isAbsent(end.privateKey) && isAbsent(end.agentSocketPath))
+      if (isAbsent(end.privateKey) && isAbsent(end.agentSocketPath)) {
         report(`${describe(resource)} has no key in ${title}`);
+      }
     }
   },
 };

@@ -5,7 +5,7 @@ import type { Exemption } from "../../policies/exemptions";
 import type { Rule } from "../../policies/rule";
 
 // Exported by the package at run time; its declaration file leaves internal names out.
-const { unknownCheckingProxy } = policy as unknown as { unknownCheckingProxy<T>(value: T): T };
+const { unknownCheckingProxy } = policy as unknown as { unknownCheckingProxy: <T>(value: T) => T };
 
 /** What the engine sends in place of a string that is not known yet; see proxy.ts of @pulumi/policy. */
 export const unknownString = "04da6b54-80e4-46f7-96ec-b56ff0331ba9";
@@ -69,8 +69,9 @@ export async function runPack(resources: readonly TestResource[], run: RunOption
       const args = toArgs(resource, config[one.name] ?? {});
       const { remediateResource, validateResource } = one as ResourceValidationPolicy;
       const report = (message: string) => found.push({ rule: one.name, message, urn: args.urn });
-      if (remediateResource)
+      if (remediateResource) {
         await Promise.resolve(remediateResource(withSecrets(args, resource))).catch(skipNotApplicable);
+      }
       for (const validate of validateResource ? [validateResource].flat() : []) {
         await Promise.resolve(validate(args, report)).catch(skipNotApplicable);
       }
@@ -121,8 +122,19 @@ const withSecrets = (args: ResourceValidationArgs, resource: TestResource): Reso
 });
 
 function toPolicyResource(resource: TestResource): PolicyResource {
-  const { stackTags: _tags, getConfig: _config, notApplicable: _not, ...rest } = toArgs(resource, {});
-  return { ...rest, dependencies: [], propertyDependencies: {}, asType: () => undefined };
+  const { type, name, urn, props, opts, provider } = toArgs(resource, {});
+  return {
+    type,
+    name,
+    urn,
+    props,
+    opts,
+    provider,
+    isType: () => false,
+    dependencies: [],
+    propertyDependencies: {},
+    asType: () => undefined,
+  };
 }
 
 /** Validations see secrets as plain values. */

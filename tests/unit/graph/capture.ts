@@ -59,7 +59,7 @@ export async function captureProgram(main: () => Promise<unknown>, options: Capt
       }),
       call: ({ token, inputs }) => {
         const answer = options.calls?.[token];
-        if (!answer) throw new Error(`the program called ${token}, which the test has no answer for`);
+        if (!answer) throw unanswered(token);
         return answer(inputs);
       },
     },
@@ -94,6 +94,12 @@ export async function captureProgram(main: () => Promise<unknown>, options: Capt
   }
   if (failures.length > 0) throw failures[0]!;
   return new Graph(nodes);
+}
+
+/** The SDK shows the program the details of an RPC's error, and not its message. */
+function unanswered(token: string): Error {
+  const details = `the program called ${token}, which the test has no answer for`;
+  return Object.assign(new Error(details), { details });
 }
 
 /** The engine turns these outputs into secrets; a mock has to do it itself. */

@@ -55,8 +55,9 @@ export class Graph {
   /** @throws where there is none or more than one */
   one(type: string | RegExp, name?: string): GraphNode {
     const found = this.ofType(type).filter((node) => name === undefined || node.name === name);
-    if (found.length !== 1)
+    if (found.length !== 1) {
       throw new Error(`${found.length} resources of type ${String(type)} called ${name ?? "anything"}`);
+    }
     return found[0]!;
   }
 

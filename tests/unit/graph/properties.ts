@@ -35,18 +35,17 @@ export function assertParents(graph: Graph, roots: readonly string[]): void {
 }
 
 /**
- * Logical names are kebab-case and begin with the name of the component that they belong to, or of one above it, and
- * names and label values that Kubernetes limits are short enough.
+ * Logical names are kebab-case and named after the component that they belong to, or after one above it, and they and the
+ * objects' names are short enough for Kubernetes.
  */
 export function assertNames(graph: Graph): void {
   const findings = graph.nodes.flatMap((node) => {
     const above = graph.ancestors(node);
-    const belongs =
-      above.length === 0 || above.some(({ name }) => node.name === name || node.name.startsWith(`${name}-`));
+    const belongs = above.length === 0 || above.some(({ name }) => isNamedAfter(node.name, name));
     const name = node.inputs["metadata"]?.name;
     return [
       ...(/^[a-z0-9]+(-[a-z0-9]+)*$/.test(node.name) ? [] : [`${title(node)} is not in kebab case`]),
-      ...(belongs ? [] : [`${title(node)} does not begin with the name of its component (${above[0]?.name})`]),
+      ...(belongs ? [] : [`${title(node)} is not named after its component (${above[0]?.name})`]),
       ...(node.name.length <= longestName ? [] : [`${title(node)} is longer than ${longestName}`]),
       ...(isObject(node) && !/CustomResourceDefinition$/.test(node.type) && String(name ?? "").length > longestName
         ? [`${title(node)} has an object name longer than ${longestName}`]
@@ -55,6 +54,13 @@ export function assertNames(graph: Graph): void {
   });
   none(findings, "names");
 }
+
+/** `api`, `api-service`, or for what joins two components `db-from-api` and `operator-to-api`. */
+const isNamedAfter = (name: string, component: string): boolean =>
+  name === component ||
+  name.startsWith(`${component}-`) ||
+  name.endsWith(`-from-${component}`) ||
+  name.includes(`-to-${component}`);
 
 /** Nothing that a mocked secret was put into is outside of the values that are marked as secret. */
 export function assertNoLeaks(graph: Graph, planted: readonly string[] = []): void {

@@ -1,0 +1,61 @@
+import * as fs from "node:fs";
+import * as path from "node:path";
+import { exemptions } from "./exemption-list";
+import { Control, Rule } from "./rule";
+import { ruleGroups } from "./rules";
+
+/** The page that this writes. */
+export const page = path.join(__dirname, "..", "docs", "policies.md");
+
+const intro = `# Policies
+
+Made by \`npx ts-node policies/table.ts\` from the rules in \`policies/rules/\`; a test keeps it true. Every rule is mandatory: a
+violation stops \`preview\` and \`up\`. Rules of scope "stack" look at all resources together, after the program has run; the others
+look at each resource before it is created.
+
+Controls are those of the CIS Kubernetes Benchmark 1.11.1 (section 5), the Kubernetes Hardening Guidance 1.2 of NSA and CISA (by
+section, it has no numbers), the Pod Security Standards, Trivy's checks, and where none of them has one, the page of the Kubernetes
+documentation or this project's own decision.
+`;
+
+const cell = (text: string): string => text.replaceAll("|", "\\|");
+
+/** \`CIS Kubernetes 1.11.1 5.2.8, 5.2.9; PSS Restricted Capabilities\`. */
+function controls(all: readonly Control[]): string {
+  const frameworks = [...new Set(all.map(({ framework }) => framework))];
+  const idsOf = (framework: string) => all.filter((one) => one.framework === framework).map(({ id }) => id);
+  return frameworks.map((framework) => `${framework}: ${idsOf(framework).join(", ")}`).join("; ");
+}
+
+const row = (rule: Rule): string =>
+  `| \`${rule.id}\` | ${[rule.title, rule.severity, rule.scope, controls(rule.controls), rule.remediation].map(cell).join(" | ")} |`;
+
+/** The page's text. */
+export function table(): string {
+  const sections = ruleGroups.flatMap(({ title, rules }) => [
+    `## ${title}`,
+    "",
+    "| rule | what holds | severity | scope | controls | what to do |",
+    "|---|---|---|---|---|---|",
+    ...rules.map(row),
+    "",
+  ]);
+  const exempted = exemptions.map(
+    ({ resource, rule, reason, owner, expires }) =>
+      `| \`${cell(resource)}\` | \`${rule}\` | ${cell(reason)} | ${owner} | ${expires} |`,
+  );
+  return [
+    intro,
+    ...sections,
+    "## Exemptions",
+    "",
+    "An exemption that is incomplete, expired or no longer needed stops the stack, too (`valid-exemptions`).",
+    "",
+    "| resource | rule | reason | owner | expires |",
+    "|---|---|---|---|---|",
+    ...exempted,
+    "",
+  ].join("\n");
+}
+
+if (require.main === module) fs.writeFileSync(page, table());
