@@ -1,6 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import * as k8s from "@pulumi/kubernetes";
 import { NamespaceRef } from "../workload";
+import { knownName } from "../workload";
 
 /** Upstream's service account, and its role of the same name. */
 const account = "cnpg-manager";
@@ -52,7 +53,7 @@ export function bindOperator(
     `${name}-cluster-scope`,
     {
       metadata: { name: `${account}-cluster-scope` },
-      roleRef: { apiGroup, kind: "ClusterRole", name: clusterRole.metadata.name },
+      roleRef: { apiGroup, kind: "ClusterRole", name: knownName(`${account}-cluster-scope`, clusterRole) },
       subjects,
     },
     opts,

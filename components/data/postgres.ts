@@ -5,6 +5,7 @@ import { Bytes, Client, connect, Endpoint, hostOf, PlatformNamespace, ResourceNe
 import { ClusterArgs, planCluster } from "./cluster-spec";
 import { planInstancePolicies, statusPort } from "./instance-policies";
 import { PostgresOperator } from "./postgres-operator";
+import { knownName } from "../workload";
 
 export interface PostgresArgs {
   operator: PostgresOperator;
@@ -72,6 +73,7 @@ export class Postgres extends pulumi.ComponentResource {
       inNamespace,
     );
 
+    const loginName = knownName(`${name}-login`, secret);
     const instances: Client = { name, namespace, pods: { "cnpg.io/cluster": name } };
     const policies = [
       ...planInstancePolicies(instances).map(
@@ -88,7 +90,7 @@ export class Postgres extends pulumi.ComponentResource {
           database,
           owner,
           instances: args.instances ?? 1,
-          login: secret.metadata.name,
+          login: loginName,
           image: namespace.foundation.artifacts.image("postgresql").ref,
           priorityClass: namespace.foundation.priorityClass.data,
           operatorReady: operator.ready,
@@ -97,15 +99,14 @@ export class Postgres extends pulumi.ComponentResource {
       // No value of a policy goes into the cluster, yet its first instance fails where they are missing.
       { parent: this, dependsOn: policies, protect: args.protect ?? true, customTimeouts: { create: "10m" } },
     );
-    const clusterName = cluster.metadata.name;
     this.endpoint = {
       name,
       namespace,
       service,
       port,
       backend: { pods: { "cnpg.io/cluster": name }, port },
-      credential: { secret: secret.metadata.name, keys: loginKeys, values: login },
-      authority: { from: { secret: pulumi.interpolate`${clusterName}-ca` }, key: "ca.crt" },
+      credential: { secret: loginName, keys: loginKeys, values: login },
+      authority: { from: { secret: knownName(`${name}-ca`, cluster) }, key: "ca.crt" },
       ready: cluster.metadata.uid,
     };
     this.registerOutputs({});

@@ -2,6 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import * as k8s from "@pulumi/kubernetes";
 import * as tls from "@pulumi/tls";
 import { NamespaceRef } from "../workload";
+import { knownName } from "../workload";
 
 export interface LocalCaArgs {
   /** Shown to people as the issuer. @default "Groundwork local CA" */
@@ -115,6 +116,6 @@ export class LocalCa extends pulumi.ComponentResource {
       },
       opts,
     );
-    return { secret: secret.metadata.name, certificate: leaf.certificate };
+    return { secret: knownName(`${name}-tls`, secret), certificate: leaf.certificate };
   }
 }

@@ -1,6 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import * as k8s from "@pulumi/kubernetes";
 import { ApiAccess, NamespaceRef } from "./types";
+import { knownName } from "./known-name";
 
 /** A service account that holds exactly the permissions that were asked for. */
 export interface GrantedAccess {
@@ -21,7 +22,7 @@ export function grantAccess(
     { metadata: { name, namespace: namespace.name }, automountServiceAccountToken: false },
     opts,
   );
-  const serviceAccount = account.metadata.name;
+  const serviceAccount = knownName(name, account);
   const wanted = [...(access.rules ? [{ namespace, rules: access.rules }] : []), ...(access.elsewhere ?? [])];
   const grants = wanted.map((grant) => {
     // A role is named after its owner and its place: `traefik-in-app`.
@@ -35,7 +36,7 @@ export function grantAccess(
       roleName,
       {
         metadata: { name: roleName, namespace: grant.namespace.name },
-        roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "Role", name: role.metadata.name },
+        roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "Role", name: knownName(roleName, role) },
         subjects: [{ kind: "ServiceAccount", name: serviceAccount, namespace: namespace.name }],
       },
       { parent: opts.parent },

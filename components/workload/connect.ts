@@ -3,6 +3,7 @@ import * as k8s from "@pulumi/kubernetes";
 import { Client, Endpoint } from "./endpoint";
 import { planEgress, planIngress } from "./policy";
 import { FileMount } from "./types";
+import { knownName } from "./known-name";
 
 /** Where credentials and authorities of consumed endpoints are mounted. */
 export const mountRoot = "/etc/groundwork";
@@ -54,7 +55,9 @@ function credentialFiles(client: Client, endpoint: Endpoint, opts: pulumi.Custom
     },
     opts,
   );
-  return [{ path, from: { secret: copy.metadata.name }, keys: credential.keys }];
+  return [
+    { path, from: { secret: knownName(`${client.name}-${endpoint.name}-credential`, copy) }, keys: credential.keys },
+  ];
 }
 
 function authorityFiles(client: Client, endpoint: Endpoint, opts: pulumi.CustomResourceOptions): FileMount[] {
@@ -71,7 +74,7 @@ function authorityFiles(client: Client, endpoint: Endpoint, opts: pulumi.CustomR
     },
     opts,
   );
-  return [{ path, from: { configMap: copy.metadata.name }, keys: [authority.key] }];
+  return [{ path, from: { configMap: knownName(`${client.name}-${endpoint.name}-ca`, copy) }, keys: [authority.key] }];
 }
 
 const crosses = (client: Client, endpoint: Endpoint): boolean => client.namespace.label !== endpoint.namespace.label;

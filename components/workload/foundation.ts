@@ -3,6 +3,7 @@ import * as k8s from "@pulumi/kubernetes";
 import { Artifacts } from "../../artifacts/types";
 import { Endpoint } from "./endpoint";
 import { Tier } from "./types";
+import { knownName } from "./known-name";
 
 /** Installs the CustomResourceDefinitions of a manifest file. The result is known once they are Established. */
 export type InstallCrds = (
@@ -55,16 +56,15 @@ export class Foundation extends pulumi.ComponentResource {
     this.installCrds = args.installCrds;
     this.kubeApi = kubeApi(args.serverAddresses, args.apiPort ?? 6443);
     this.apiServerSources = apiServerSources(args.serverAddresses, args.podNetwork ?? "10.42.0.0/16");
-    const priorityClass = (tier: Tier) =>
-      new k8s.scheduling.v1.PriorityClass(
+    const priorityClass = (tier: Tier) => {
+      const metadata = { name: `groundwork-${tier}` };
+      const made = new k8s.scheduling.v1.PriorityClass(
         `${name}-priority-${tier}`,
-        {
-          metadata: { name: `groundwork-${tier}` },
-          value: priorities[tier],
-          description: `Groundwork: ${tier} workloads`,
-        },
+        { metadata, value: priorities[tier], description: `Groundwork: ${tier} workloads` },
         { parent: this },
-      ).metadata.name;
+      );
+      return knownName(metadata.name, made);
+    };
     this.priorityClass = {
       platform: priorityClass("platform"),
       data: priorityClass("data"),

@@ -55,17 +55,12 @@ export class ManifestBundle extends pulumi.ComponentResource {
           const props = withPlace(patched, namespaced ? args.namespace : undefined);
           const waits = phase === "workloads" || phase === "custom";
           if (waits) annotatePods(props, definitions);
-          return new ManifestResource(
-            tokenOf(object),
-            `${name}-${object.metadata.name}`,
-            props,
-            {
-              parent: this,
-              deletedWith: namespaced ? args.namespace.resource : undefined,
-              // What comes later takes no value of what comes earlier, and yet fails without it.
-              dependsOn: [...before, ...(waits ? (args.podsAfter ?? []) : [])],
-            },
-          );
+          return new ManifestResource(tokenOf(object), `${name}-${object.metadata.name}`, props, {
+            parent: this,
+            deletedWith: namespaced ? args.namespace.resource : undefined,
+            // What comes later takes no value of what comes earlier, and yet fails without it.
+            dependsOn: [...before, ...(waits ? (args.podsAfter ?? []) : [])],
+          });
         });
       if (phase === "workloads") ready.push(...made.map(({ metadata }) => metadata.uid));
       // An empty phase must not cut the chain.

@@ -3,6 +3,7 @@ import * as k8s from "@pulumi/kubernetes";
 import { Foundation } from "./foundation";
 import { planDefaultDeny, planDnsEgress } from "./policy";
 import { Bytes, Cpu, NamespaceRef, Tier } from "./types";
+import { knownName } from "./known-name";
 
 /** What all pods of a namespace may ask for together. */
 export interface NamespaceQuota {
@@ -51,7 +52,7 @@ export class PlatformNamespace extends pulumi.ComponentResource implements Names
       { metadata: { name: this.label, labels: podSecurityLabels() } },
       { parent: this },
     );
-    const bare: NamespaceRef = { label: this.label, name: this.resource.metadata.name };
+    const bare: NamespaceRef = { label: this.label, name: knownName(this.label, this.resource) };
     // What stands in the namespace goes with it, so a destroy is one deletion and not six.
     const inside = { parent: this, deletedWith: this.resource };
     const guards = [
@@ -66,9 +67,7 @@ export class PlatformNamespace extends pulumi.ComponentResource implements Names
         inside,
       ),
     ];
-    this.name = pulumi
-      .all([this.resource.metadata.name, pulumi.all(guards.map((guard) => guard.id))])
-      .apply(([metadataName]) => metadataName);
+    this.name = knownName(this.label, this.resource, ...guards);
     this.registerOutputs({ name: this.name });
   }
 }

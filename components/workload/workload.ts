@@ -7,6 +7,7 @@ import { PlatformNamespace } from "./namespace";
 import { defaultIdentity, digest, planPod, PodPlan } from "./pod";
 import { planOpenPorts } from "./policy";
 import { ApiAccess, ContainerArgs, FileMount, Identity, Probes, Tier } from "./types";
+import { knownName } from "./known-name";
 
 /** What every kind of workload takes; `C` is what it asks of its containers. */
 export interface WorkloadArgs<C extends ContainerArgs> {
@@ -116,7 +117,7 @@ export abstract class Workload extends pulumi.ComponentResource {
     );
     const mount: FileMount = {
       path: config.path,
-      from: { configMap: map.metadata.name },
+      from: { configMap: knownName(`${name}-config`, map) },
       keys: Object.keys(config.files),
     };
     return { mount, annotations: hashed({ config: pulumi.jsonStringify(config.files) }) };
