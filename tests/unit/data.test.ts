@@ -1,6 +1,8 @@
 import { strict as assert } from "node:assert";
 import * as fs from "node:fs";
-import { capture, Captured, comesAfter, find, unwrapped, valueOf } from "./fixtures/capture";
+import { Graph } from "./graph/graph";
+import { canary } from "./graph/mocks";
+import { capture, find, valueOf } from "./fixtures/capture";
 import { makeFoundation, makePlatform } from "./fixtures/platform";
 import { keyOf, ManifestBundle, planManifest, PlatformNamespace } from "../../components/workload";
 import { FakeArtifacts } from "./fixtures/artifacts";
@@ -60,16 +62,16 @@ describe("an upstream manifest", () => {
 });
 
 describe("PostgreSQL", () => {
-  let resources: Captured[];
+  let graph: Graph;
   let database: ReturnType<typeof makePlatform>["database"];
   before(async () => {
     const captured = await capture(makePlatform);
-    resources = captured.resources;
+    graph = captured.graph;
     database = captured.result.database;
   });
 
-  const operator = () => find(resources, "Deployment", "cnpg-cnpg-controller-manager");
-  const cluster = () => find(resources, "Cluster", "app-db");
+  const operator = () => find(graph, "Deployment", "cnpg-cnpg-controller-manager");
+  const cluster = () => find(graph, "Cluster", "app-db");
 
   it("has an operator of the catalogue's image, which is also the one that it puts into instances", () => {
     const [manager] = operator().inputs.spec.template.spec.containers;
@@ -81,20 +83,20 @@ describe("PostgreSQL", () => {
 
   it("starts the operator after definitions, permissions, webhooks and policies", () => {
     const earlier = [
-      find(resources, "ConfigMap", "cnpg-crds"),
-      find(resources, "RoleBinding", "cnpg-in-app"),
-      find(resources, "ClusterRoleBinding", "cnpg-cluster-scope"),
-      find(resources, "MutatingWebhookConfiguration", "cnpg-cnpg-mutating-webhook-configuration"),
-      find(resources, "NetworkPolicy", "cnpg-to-kube-api"),
-      find(resources, "NetworkPolicy", "cnpg-webhooks"),
+      find(graph, "ConfigMap", "cnpg-crds"),
+      find(graph, "RoleBinding", "cnpg-in-app"),
+      find(graph, "ClusterRoleBinding", "cnpg-cluster-scope"),
+      find(graph, "MutatingWebhookConfiguration", "cnpg-cnpg-mutating-webhook-configuration"),
+      find(graph, "NetworkPolicy", "cnpg-to-kube-api"),
+      find(graph, "NetworkPolicy", "cnpg-webhooks"),
     ];
-    for (const one of earlier) assert.ok(comesAfter(resources, operator(), one), `not after ${one.name}`);
+    for (const one of earlier) assert.ok(graph.isAfter(operator(), one), `not after ${one.name}`);
   });
 
   it("lets the operator see its own namespace and those that it serves, and no Secret of any other", () => {
     const [{ env }] = operator().inputs.spec.template.spec.containers;
     assert.equal(env.find((variable: any) => variable.name === "WATCH_NAMESPACE").value, "cnpg-system,app");
-    const bound = resources
+    const bound = graph.nodes
       .filter(({ type }) => /:(Cluster)?RoleBinding$/.test(type))
       .map(({ inputs }) => [inputs.kind, inputs.metadata.namespace, inputs.roleRef.name]);
     assert.deepEqual(bound.sort(), [
@@ -102,14 +104,14 @@ describe("PostgreSQL", () => {
       ["RoleBinding", "app", "cnpg-manager"],
       ["RoleBinding", "cnpg-system", "cnpg-manager"],
     ]);
-    const { rules } = find(resources, "ClusterRole", "cnpg-cluster-scope").inputs;
+    const { rules } = find(graph, "ClusterRole", "cnpg-cluster-scope").inputs;
     assert.ok(!rules.some((rule: any) => rule.resources.includes("secrets")));
   });
 
   it("makes a cluster when the operator is ready, and gives out its endpoint when the cluster is", async () => {
-    assert.ok(comesAfter(resources, cluster(), operator()));
+    assert.ok(graph.isAfter(cluster(), operator()));
     assert.equal(cluster().inputs.metadata.annotations["pulumi.com/waitFor"], "condition=Ready");
-    assert.equal(await valueOf(database.endpoint.ready), "uid-app-db");
+    assert.equal(await valueOf(database.endpoint.ready), "uid-of-app-db");
   });
 
   it("protects its data unless told otherwise", () => {
@@ -124,21 +126,21 @@ describe("PostgreSQL", () => {
   });
 
   it("keeps the login in a Secret that is one in the state too", () => {
-    const login = find(resources, "Secret", "app-db-login").inputs;
-    assert.ok(!("password" in login.stringData), "the login is not wrapped as secret");
-    assert.deepEqual(unwrapped(login.stringData), {
+    const login = find(graph, "Secret", "app-db-login");
+    assert.deepEqual(login.secrets, ["stringData"]);
+    assert.deepEqual(login.inputs.stringData, {
       host: "app-db-rw.app.svc",
       port: "5432",
       dbname: "app",
       username: "app",
-      password: "canary-password",
+      password: `${canary}-app-db-password`,
     });
     assert.equal(cluster().inputs.spec.bootstrap.initdb.secret.name, "app-db-login");
   });
 
   it("lets instances reach each other, the API server, and be reached by the operator and by consumers alone", () => {
     const instances = { matchLabels: { "cnpg.io/cluster": "app-db" } };
-    const policies = resources.filter(
+    const policies = graph.nodes.filter(
       ({ type, inputs }) =>
         type.endsWith(":NetworkPolicy") && JSON.stringify(inputs.spec.podSelector) === JSON.stringify(instances),
     );
@@ -148,14 +150,5 @@ describe("PostgreSQL", () => {
       "app-db-status-from-cnpg",
       "app-db-to-kube-api",
     ]);
-  });
-
-  it("shows a password nowhere in the graph but in secrets", () => {
-    for (const { name, inputs } of resources) {
-      const open = JSON.stringify(inputs, (_key, value) =>
-        value?.["4dabf18193072939515e22adb298388d"] !== undefined ? "secret" : value,
-      );
-      assert.ok(!open.includes("canary-"), `${name} shows a secret`);
-    }
   });
 });

@@ -11,7 +11,8 @@ import {
   PlatformNamespace,
 } from "../../components/workload";
 import { FakeArtifacts } from "./fixtures/artifacts";
-import { capture, Captured, comesAfter, find, unwrapped } from "./fixtures/capture";
+import { Graph, GraphNode } from "./graph/graph";
+import { capture, find } from "./fixtures/capture";
 import { makeFoundation, makeNamespace, someResources } from "./fixtures/platform";
 
 const http = { path: "/healthz", port: 8080 };
@@ -40,25 +41,25 @@ const deployed = (args: Partial<HardenedDeploymentArgs>) =>
     const ground = makeFoundation();
     const namespace = makeNamespace("app", ground);
     return new HardenedDeployment("web", { namespace, container, ...args }, { provider: ground.provider });
-  }).then(({ resources }) => resources);
+  }).then(({ graph }) => graph);
 
-const deploymentOf = (resources: Captured[]): Captured => find(resources, "Deployment", "web");
+const deploymentOf = (graph: Graph): GraphNode => find(graph, "Deployment", "web");
 
 describe("a platform namespace", () => {
-  let resources: Captured[];
+  let graph: Graph;
   before(async () => {
-    ({ resources } = await capture(() => makeNamespace("app", makeFoundation())));
+    ({ graph } = await capture(() => makeNamespace("app", makeFoundation())));
   });
 
   it("enforces restricted Pod Security", () => {
-    const { labels } = find(resources, "Namespace", "app-namespace").inputs.metadata;
+    const { labels } = find(graph, "Namespace", "app-namespace").inputs.metadata;
     for (const mode of ["enforce", "audit", "warn"]) {
       assert.equal(labels[`pod-security.kubernetes.io/${mode}`], "restricted");
     }
   });
 
   it("lets nothing in or out but questions to the cluster's DNS", () => {
-    const policies = resources.filter(({ type }) => type.endsWith(":NetworkPolicy")).map(({ inputs }) => inputs.spec);
+    const policies = graph.nodes.filter(({ type }) => type.endsWith(":NetworkPolicy")).map(({ inputs }) => inputs.spec);
     assert.deepEqual(policies, [
       { podSelector: {}, policyTypes: ["Ingress", "Egress"] },
       {
@@ -83,17 +84,17 @@ describe("a platform namespace", () => {
   });
 
   it("takes the token from the default service account", () => {
-    const patch = find(resources, "ServiceAccountPatch", "app-default-account").inputs;
+    const patch = find(graph, "ServiceAccountPatch", "app-default-account").inputs;
     assert.deepEqual(patch.metadata, { name: "default", namespace: "app" });
     assert.equal(patch.automountServiceAccountToken, false);
   });
 
   it("bounds what its pods use together and alone", () => {
-    const { hard } = find(resources, "ResourceQuota", "app-quota").inputs.spec;
+    const { hard } = find(graph, "ResourceQuota", "app-quota").inputs.spec;
     assert.equal(hard.pods, "9");
     assert.equal(hard["limits.memory"], "4Gi");
     assert.equal(hard["services.nodeports"], "0");
-    const [limit] = find(resources, "LimitRange", "app-limits").inputs.spec.limits;
+    const [limit] = find(graph, "LimitRange", "app-limits").inputs.spec.limits;
     assert.ok(limit.default.memory && limit.defaultRequest.memory && limit.max.memory);
   });
 
@@ -101,28 +102,28 @@ describe("a platform namespace", () => {
     const inside = await deployed({});
     const guards = ["app-default-deny", "app-allow-dns", "app-limits", "app-quota", "app-default-account"];
     for (const name of guards) {
-      const guard = inside.find((resource) => resource.name === name)!;
-      assert.ok(comesAfter(inside, deploymentOf(inside), guard), `the deployment does not wait for ${name}`);
+      const guard = inside.nodes.find((node) => node.name === name)!;
+      assert.ok(inside.isAfter(deploymentOf(inside), guard), `the deployment does not wait for ${name}`);
     }
   });
 });
 
 describe("a hardened workload", () => {
   it("comes with a Service and a disruption budget over its own pods", async () => {
-    const resources = await deployed({ replicas: 3, service: { ports: { http: 80 } } });
+    const graph = await deployed({ replicas: 3, service: { ports: { http: 80 } } });
     const pods = { "app.kubernetes.io/name": "web" };
-    const service = find(resources, "Service", "web").inputs.spec;
+    const service = find(graph, "Service", "web").inputs.spec;
     assert.deepEqual(service.selector, pods);
     assert.deepEqual(service.ports, [{ name: "http", port: 80, targetPort: "http" }]);
-    const budget = find(resources, "PodDisruptionBudget", "web-budget").inputs.spec;
+    const budget = find(graph, "PodDisruptionBudget", "web-budget").inputs.spec;
     assert.equal(budget.minAvailable, 2);
     assert.deepEqual(budget.selector, { matchLabels: pods });
-    assert.deepEqual(deploymentOf(resources).inputs.spec.selector, { matchLabels: pods });
+    assert.deepEqual(deploymentOf(graph).inputs.spec.selector, { matchLabels: pods });
   });
 
   it("lets a single pod be moved to another node", async () => {
-    const resources = await deployed({});
-    assert.equal(find(resources, "PodDisruptionBudget", "web-budget").inputs.spec.maxUnavailable, 1);
+    const graph = await deployed({});
+    assert.equal(find(graph, "PodDisruptionBudget", "web-budget").inputs.spec.maxUnavailable, 1);
   });
 
   it("never has fewer pods than asked while it is updated", async () => {
@@ -132,8 +133,8 @@ describe("a hardened workload", () => {
 
   it("replaces its pods when a file of its configuration changes, and only then", async () => {
     const annotations = async (content: string) => {
-      const resources = await deployed({ config: { path: "/etc/web", files: { "web.yaml": content } } });
-      return deploymentOf(resources).inputs.spec.template.metadata.annotations["groundwork/config-sha256"];
+      const graph = await deployed({ config: { path: "/etc/web", files: { "web.yaml": content } } });
+      return deploymentOf(graph).inputs.spec.template.metadata.annotations["groundwork/config-sha256"];
     };
     assert.equal(await annotations("a: 1"), await annotations("a: 1"));
     assert.notEqual(await annotations("a: 1"), await annotations("a: 2"));
@@ -141,13 +142,13 @@ describe("a hardened workload", () => {
 
   it("talks to the API server only with permissions of its own", async () => {
     const rules = [{ apiGroups: [""], resources: ["services"], verbs: ["get"] }];
-    const resources = await deployed({ access: { rules } });
-    assert.deepEqual(find(resources, "Role", "web-in-app").inputs.rules, rules);
-    const [subject] = find(resources, "RoleBinding", "web-in-app").inputs.subjects;
+    const graph = await deployed({ access: { rules } });
+    assert.deepEqual(find(graph, "Role", "web-in-app").inputs.rules, rules);
+    const [subject] = find(graph, "RoleBinding", "web-in-app").inputs.subjects;
     assert.deepEqual(subject, { kind: "ServiceAccount", name: "web", namespace: "app" });
-    const pod = deploymentOf(resources).inputs.spec.template.spec;
+    const pod = deploymentOf(graph).inputs.spec.template.spec;
     assert.equal(pod.serviceAccountName, "web");
-    const [egress] = find(resources, "NetworkPolicy", "web-to-kube-api").inputs.spec.egress;
+    const [egress] = find(graph, "NetworkPolicy", "web-to-kube-api").inputs.spec.egress;
     assert.deepEqual(egress, {
       to: [{ ipBlock: { cidr: "10.41.0.10/32" } }],
       ports: [{ port: 6443, protocol: "TCP" }],
@@ -155,35 +156,35 @@ describe("a hardened workload", () => {
   });
 
   it("opens ports to the outside only where asked", async () => {
-    const open = (resources: Captured[]) => resources.filter(({ name }) => name === "web-from-anywhere");
+    const open = (graph: Graph) => graph.nodes.filter(({ name }) => name === "web-from-anywhere");
     assert.equal(open(await deployed({})).length, 0);
     const [policy] = open(await deployed({ openPorts: [8080] }));
     assert.deepEqual(policy!.inputs.spec.ingress, [{ ports: [{ port: 8080, protocol: "TCP" }] }]);
   });
 
   it("is changed by a transform at the very end", async () => {
-    const resources = await deployed({
+    const graph = await deployed({
       transform: { deployment: (args) => ({ ...args, metadata: { ...args.metadata, annotations: { note: "yes" } } }) },
     });
-    assert.equal(deploymentOf(resources).inputs.metadata.annotations.note, "yes");
+    assert.equal(deploymentOf(graph).inputs.metadata.annotations.note, "yes");
   });
 
   it("may be a StatefulSet with volumes that outlive it", async () => {
-    const { resources } = await capture(() => {
+    const { graph } = await capture(() => {
       const ground = makeFoundation();
       const namespace = makeNamespace("app", ground);
       const claims = { data: { path: "/data", size: "1Gi" as const } };
       return new HardenedStatefulSet("web", { namespace, container, claims }, { provider: ground.provider });
     });
-    const { spec } = find(resources, "StatefulSet", "web").inputs;
+    const { spec } = find(graph, "StatefulSet", "web").inputs;
     assert.equal(spec.serviceName, "web");
     assert.equal(spec.persistentVolumeClaimRetentionPolicy.whenDeleted, "Retain");
     assert.deepEqual(spec.template.spec.containers[0].volumeMounts, [{ name: "data", mountPath: "/data" }]);
-    assert.equal(find(resources, "Service", "web").inputs.spec.clusterIP, "None");
+    assert.equal(find(graph, "Service", "web").inputs.spec.clusterIP, "None");
   });
 
   it("may be a job, or a job on a timetable that never runs twice at once", async () => {
-    const { resources } = await capture(() => {
+    const { graph } = await capture(() => {
       const ground = makeFoundation();
       const namespace = makeNamespace("app", ground);
       const job = { image: container.image, command: ["/bin/backup"], resources: someResources };
@@ -191,10 +192,10 @@ describe("a hardened workload", () => {
       const nightly = { namespace, container: job, schedule: "0 3 * * *" };
       return new HardenedCronJob("nightly", nightly, { provider: ground.provider });
     });
-    const job = find(resources, "Job", "once").inputs.spec;
+    const job = find(graph, "Job", "once").inputs.spec;
     assert.equal(job.template.spec.restartPolicy, "Never");
     assert.equal(job.activeDeadlineSeconds, 600);
-    const cron = find(resources, "CronJob", "nightly").inputs.spec;
+    const cron = find(graph, "CronJob", "nightly").inputs.spec;
     assert.equal(cron.concurrencyPolicy, "Forbid");
     assert.equal(cron.jobTemplate.spec.template.spec.containers[0].securityContext.readOnlyRootFilesystem, true);
   });
@@ -208,7 +209,7 @@ describe("consuming an endpoint", () => {
       const other = providerNamespace === "app" ? app : makeNamespace(providerNamespace, ground);
       const uses = [endpointIn(other)];
       return new HardenedDeployment("web", { namespace: app, container, uses }, { provider: ground.provider });
-    }).then(({ resources }) => resources);
+    }).then(({ graph }) => graph);
 
   const web = { podSelector: { matchLabels: { "app.kubernetes.io/name": "web" } } };
   const store = { podSelector: { matchLabels: { app: "store" } } };
@@ -217,14 +218,14 @@ describe("consuming an endpoint", () => {
   });
 
   it("opens both sides, at the port of the pods and not of the Service", async () => {
-    const resources = await consumed("app");
-    const egress = find(resources, "NetworkPolicy", "web-to-store").inputs.spec;
+    const graph = await consumed("app");
+    const egress = find(graph, "NetworkPolicy", "web-to-store").inputs.spec;
     assert.deepEqual(egress, {
       ...web,
       policyTypes: ["Egress"],
       egress: [{ to: [store], ports: [{ port: 6380, protocol: "TCP" }] }],
     });
-    const ingress = find(resources, "NetworkPolicy", "store-from-web").inputs.spec;
+    const ingress = find(graph, "NetworkPolicy", "store-from-web").inputs.spec;
     assert.deepEqual(ingress, {
       ...store,
       policyTypes: ["Ingress"],
@@ -233,11 +234,11 @@ describe("consuming an endpoint", () => {
   });
 
   it("names the namespaces where they differ, each policy in its own", async () => {
-    const resources = await consumed("data");
-    const egress = find(resources, "NetworkPolicy", "web-to-store").inputs;
+    const graph = await consumed("data");
+    const egress = find(graph, "NetworkPolicy", "web-to-store").inputs;
     assert.equal(egress.metadata.namespace, "app");
     assert.deepEqual(egress.spec.egress[0].to, [{ ...store, ...inNamespace("data") }]);
-    const ingress = find(resources, "NetworkPolicy", "store-from-web").inputs;
+    const ingress = find(graph, "NetworkPolicy", "store-from-web").inputs;
     assert.equal(ingress.metadata.namespace, "data");
     assert.deepEqual(ingress.spec.ingress[0].from, [{ ...web, ...inNamespace("app") }]);
   });
@@ -256,13 +257,13 @@ describe("consuming an endpoint", () => {
   });
 
   it("copies them, the credential as a secret, where the consumer is in another namespace", async () => {
-    const resources = await consumed("data");
-    const copy = find(resources, "Secret", "web-store-credential").inputs;
-    assert.equal(copy.metadata.namespace, "app");
-    assert.ok(!JSON.stringify(copy.stringData).startsWith('{"password"'), "the copy is not marked as secret");
-    assert.deepEqual(unwrapped(copy.stringData), { password: "canary-password" });
-    assert.equal(find(resources, "ConfigMap", "web-store-ca").inputs.data["ca.crt"], "certificate");
-    assert.ok(comesAfter(resources, deploymentOf(resources), find(resources, "Secret", "web-store-credential")));
+    const graph = await consumed("data");
+    const copy = find(graph, "Secret", "web-store-credential");
+    assert.equal(copy.inputs.metadata.namespace, "app");
+    assert.deepEqual(copy.inputs.stringData, { password: "canary-password" });
+    assert.deepEqual(copy.secrets, ["stringData"]);
+    assert.equal(find(graph, "ConfigMap", "web-store-ca").inputs.data["ca.crt"], "certificate");
+    assert.ok(graph.isAfter(deploymentOf(graph), find(graph, "Secret", "web-store-credential")));
   });
 
   it("says what to do where they can't be copied", async () => {
