@@ -1,15 +1,17 @@
 import * as fs from "node:fs";
 import * as path from "node:path";
 import { root } from "../cli/paths";
-import { entryOf, type Entry, type Source } from "./catalogue";
+import { entryOf, type Entry, type Layer, type Source } from "./catalogue";
 import { recipeDigest } from "./go/recipe";
 import { GO_VERSION } from "./go/toolchain";
 import { canonicalJson, folderDigest, sha256 } from "./hash";
-import { platform, type Lock } from "./lock";
+import { platform, type Lock } from "./lockfile";
 import { resolveTree } from "./sources/debian";
 
 /** Raise it when the machinery changes in a way that changes results of unchanged recipes. */
 const FORMAT = 2;
+/** The same for archives and images that are written here. */
+const WRITER = 2;
 
 /**
  * Hash of everything that decides what a source makes of an entry: the catalogue's words, the lock's digest, the local
@@ -27,6 +29,10 @@ function inputsOf(entry: Entry, source: Source, lock: Lock, entries: readonly En
     const other = entryOf(name, entries);
     return other.sources.map((inner) => keyOf(other, inner, lock, entries));
   };
+  const layerInputs = (layer: Layer): unknown[] =>
+    "debian" in layer
+      ? [resolveTree(layer.debian)]
+      : (layer.files ?? []).flatMap((file) => ("entry" in file ? keysOf(file.entry) : []));
   switch (source.type) {
     case "download":
     case "pull":
@@ -36,15 +42,11 @@ function inputsOf(entry: Entry, source: Source, lock: Lock, entries: readonly En
     case "go":
       return { go: GO_VERSION, recipe: recipeDigest(source.folder) };
     case "debian":
-      return resolveTree(source.debian);
+      return { WRITER, tree: resolveTree(source.debian) };
     case "compose":
-      return source.layers.flatMap((layer): unknown[] =>
-        "debian" in layer
-          ? [resolveTree(layer.debian)]
-          : (layer.files ?? []).flatMap((f) => ("entry" in f ? keysOf(f.entry) : [])),
-      );
+      return { WRITER, layers: source.layers.flatMap(layerInputs) };
     case "image-set":
-      return { go: GO_VERSION, list: imageSetDigest(source.folder, source.list) };
+      return { WRITER, go: GO_VERSION, list: imageSetDigest(source.folder, source.list) };
     case "workspace":
       return [...source.inputs.map((input) => pathDigest(path.join(root, source.workspace, input))), lockfileDigest()];
     case "module-file":

@@ -9,7 +9,7 @@ import { ArtifactError, Unavailable } from "./errors";
 import { exclusively } from "./exclusive";
 import { Go } from "./go/toolchain";
 import { keyOf, whereFrom } from "./keys";
-import type { Lock } from "./lock";
+import type { Lock } from "./lockfile";
 import type { Reachability } from "./reach";
 import { probeOf, runSource } from "./sources";
 import type { ArtifactUi, BuildContext } from "./sources/context";
@@ -23,6 +23,10 @@ export interface ResolverOptions {
   updateLock?: boolean;
   /** For tests. Default: the project's catalogue. */
   entries?: readonly Entry[];
+  /** For tests. Default: runs the source for real. */
+  run?: typeof runSource;
+  /** Folder of the logs. Default: `logs` in the state directory. */
+  logs?: string;
 }
 
 /** Finds each entry in the cache, or gets it from the first of its sources that can give it. */
@@ -123,7 +127,7 @@ export class Resolver {
       const meanwhile = cache.find(entry.name, key);
       if (meanwhile && !this.options.updateLock) return cache.artifact(meanwhile);
       cache.sweep();
-      const log = path.join(stateFolder("logs"), `artifact-${entry.name}.log`);
+      const log = path.join(this.options.logs ?? stateFolder("logs"), `artifact-${entry.name}.log`);
       fs.writeFileSync(log, `${entry.name} ${entry.version} from ${whereFrom(source)}, ${new Date().toISOString()}\n`);
       this.announce(entry, source, reasons, log);
       const scratch = cache.scratch(entry.name);
@@ -131,7 +135,7 @@ export class Resolver {
       try {
         const out = path.join(scratch, "out");
         fs.mkdirSync(out);
-        const built = await runSource(source, this.context(entry, out, scratch, log));
+        const built = await (this.options.run ?? runSource)(source, this.context(entry, out, scratch, log));
         const seconds = (Date.now() - began) / 1000;
         const kept = await cache.keep(out, {
           name: entry.name,

@@ -6,7 +6,7 @@ import { bytes, duration } from "../artifacts/durations";
 import { ArtifactError } from "../artifacts/errors";
 import { exclusively } from "../artifacts/exclusive";
 import { hasRecipe, keyOf } from "../artifacts/keys";
-import { Lock } from "../artifacts/lock";
+import { Lock } from "../artifacts/lockfile";
 import { Reachability } from "../artifacts/reach";
 import { Resolver } from "../artifacts/resolver";
 import type { ArtifactUi } from "../artifacts/sources/context";

@@ -1,4 +1,4 @@
-import { platform } from "../lock";
+import { platform } from "../lockfile";
 import type { Entry } from "./types";
 
 // renovate: datasource=github-releases depName=k3s-io/k3s

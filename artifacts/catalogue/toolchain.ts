@@ -1,5 +1,5 @@
 import { pinnedVersion } from "../go/recipe";
-import { platform } from "../lock";
+import { platform } from "../lockfile";
 import type { Entry } from "./types";
 
 // renovate: datasource=github-releases depName=pulumi/pulumi

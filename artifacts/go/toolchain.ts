@@ -4,7 +4,7 @@ import * as path from "node:path";
 import type { Cache } from "../cache";
 import { removeTree } from "../cache";
 import { ArtifactError } from "../errors";
-import { platform } from "../lock";
+import { platform } from "../lockfile";
 import { run } from "../run";
 
 /** The toolchain that is fetched where the machine's own is missing or too old. renovate: datasource=golang-version depName=go */

@@ -1,6 +1,6 @@
 import type { ImageConfig, ImageName } from "../catalogue/types";
 import { sha256 } from "../hash";
-import { platform } from "../lock";
+import { platform } from "../lockfile";
 import type { LayerFile } from "./layer";
 import { TarWriter } from "./tar";
 

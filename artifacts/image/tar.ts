@@ -82,7 +82,7 @@ function fixed(header: HeaderPart): Header {
     uname: "",
     gname: "",
     mtime: EPOCH,
-    pax,
+    pax: Object.keys(pax).length > 0 ? pax : undefined,
   } as Header;
 }
 

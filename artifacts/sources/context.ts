@@ -1,6 +1,6 @@
 import type { Entry } from "../catalogue/types";
 import type { GoToolchain } from "../go/toolchain";
-import type { Lock } from "../lock";
+import type { Lock } from "../lockfile";
 import type { IndexedArtifact } from "../cache";
 import type { Parts } from "../types";
 

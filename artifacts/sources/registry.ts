@@ -5,7 +5,7 @@ import { ArtifactError, ChecksumMismatch, Unavailable } from "../errors";
 import { sha256 } from "../hash";
 import { request, save } from "../http";
 import { MEDIA, referenceOf, writeLayout, type Blob, type Image } from "../image/layout";
-import { platform } from "../lock";
+import { platform } from "../lockfile";
 import type { Built, BuildContext } from "./context";
 
 /** Manifests that the client understands: OCI's, and Docker's of the same shape. */
