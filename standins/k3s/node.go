@@ -51,6 +51,7 @@ func runNode(role config.Role, args []string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
 	group := supervise.New()
+	group.Verbose = c.Debug || c.Verbosity > 0
 	failed := make(chan error, 1)
 	go func() { failed <- start(ctx, c, group) }()
 	for {

@@ -232,7 +232,8 @@ func (c *Controller) writeConflist(subnet string, mtu int) error {
 	if err := os.MkdirAll(filepath.Dir(c.Conflist), 0o700); err != nil {
 		return err
 	}
-	tmp := c.Conflist + ".tmp"
+	// Written elsewhere: containerd watches the folder and would try the half-made file.
+	tmp := filepath.Join(filepath.Dir(filepath.Dir(c.Conflist)), filepath.Base(c.Conflist)+".tmp")
 	if err := os.WriteFile(tmp, []byte(text), 0o600); err != nil {
 		return err
 	}

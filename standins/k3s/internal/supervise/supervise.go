@@ -31,10 +31,15 @@ type Child struct {
 	Args []string // argv; argv[0] chooses the component in the multi-call binary
 	Env  []string // added to the parent's
 	Log  io.Writer
+	// Verbose keeps klog's information lines: a node writes thousands of them at each start.
+	Verbose bool
 }
 
 // Group runs children until it is stopped. The zero value is not usable: see New.
 type Group struct {
+	// Verbose is every child's default.
+	Verbose bool
+
 	fatal chan error
 	spawn chan func()
 	mu    sync.Mutex
@@ -67,6 +72,7 @@ func (g *Group) Fail(err error) {
 
 // Start runs c and keeps it running.
 func (g *Group) Start(c Child) {
+	c.Verbose = c.Verbose || g.Verbose
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	g.mu.Lock()
@@ -170,7 +176,7 @@ func relay(r io.Reader, c Child) (last string) {
 	b := bufio.NewReaderSize(r, 64<<10)
 	for {
 		line, err := b.ReadString('\n')
-		if line = strings.TrimRight(line, "\n"); line != "" {
+		if line = strings.TrimRight(line, "\n"); line != "" && (c.Verbose || !information(line)) {
 			fmt.Fprintf(c.Log, "%s: %s\n", c.Name, line)
 			if interesting(line) {
 				last = line
@@ -180,6 +186,11 @@ func relay(r io.Reader, c Child) (last string) {
 			return last
 		}
 	}
+}
+
+// information tells whether a line has klog's form of level I: I1120 23:05:36.219018 ...
+func information(line string) bool {
+	return len(line) > 5 && line[0] == 'I' && line[5] == ' ' && strings.Trim(line[1:5], "0123456789") == ""
 }
 
 // interesting tells whether a line may say why a component ended: klog's E and F, or the word itself.
