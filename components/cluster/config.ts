@@ -69,10 +69,9 @@ function nodeConfig(plan: ClusterPlan, node: NodePlan): Record<string, unknown> 
 
 /** Keys of a server: docs.k3s.io/cli/server for their names, the hardening guide for the values. */
 function serverConfig(plan: ClusterPlan, node: NodePlan): Record<string, unknown> {
-  const [first] = plan.nodes;
   return {
     // Embedded etcd from the start (docs.k3s.io/datastore/ha-embedded): one server can become three later.
-    ...(node === first ? { "cluster-init": true } : { server: apiServer(plan) }),
+    ...(node.name === plan.nodes[0]!.name ? { "cluster-init": true } : { server: apiServer(plan) }),
     "token-file": paths.token,
     "agent-token-file": paths.agentToken,
     "tls-san": plan.nodes.filter(({ role }) => role === "server").map(({ address }) => address),
