@@ -1,25 +1,24 @@
 import { entryOf } from "../../artifacts/catalogue";
+import { clusterNetworks } from "../../components/host/firewall";
 import * as cidrs from "./cidr";
 import { type Cidr, formatAddress, formatNetwork, parseAddress, parseCidr } from "./cidr";
 import type { Path, Problem } from "./problem";
 import { bytes, cores, formatBytes } from "./quantity";
 import type { Settings } from "./slices";
 
-/** A rule that looks at several settings at once. `isSet` tells whether a value was given or is a default. */
+/** A rule that looks at several settings at once, and the sections that it looks at. */
 interface Check {
   needs: (keyof Settings)[];
-  find: (settings: Settings, isSet: (path: Path) => boolean) => Problem[];
+  find: (settings: Settings) => Problem[];
 }
 
 const problem = (path: Path, text: string): Problem => ({ path, at: "value", text });
-
-/** Kubernetes gives each node a /24 of the pods' network (kube-controller-manager's node-cidr-mask-size). */
-const NODE_PREFIX = 24;
 
 /** Ports of the control plane, the kubelet and the node's own services: never open to everyone. */
 const INNER_PORTS: Record<number, string> = {
   2379: "etcd",
   2380: "etcd",
+  5001: "the registry mirror",
   10250: "the kubelet",
   10257: "the controller manager",
   10259: "the scheduler",
@@ -42,106 +41,95 @@ const REQUESTS = {
 export const machineCount = ({ target }: Settings): number =>
   target.driver === "ssh" ? target.hosts.length : target.servers + target.agents;
 
-/** Every network in the settings by the path at which it stands; texts that are no network are told by their schema. */
-function networks(settings: Settings): { path: Path; cidr: Cidr }[] {
-  const { target, cluster } = settings;
-  const texts: [Path, string][] = [
-    ...(target.driver === "nspawn" ? [[["target", "network", "cidr"], target.network.cidr] as [Path, string]] : []),
-    [["cluster", "clusterCidr"], cluster.clusterCidr],
-    [["cluster", "serviceCidr"], cluster.serviceCidr],
-  ];
+interface Network {
+  path: Path;
+  cidr: Cidr;
+}
+
+/** Networks in the settings by the path at which they stand; texts that are no network are told by their schema. */
+function read(texts: [Path, string][]): Network[] {
   return texts.flatMap(([path, text]) => {
     const cidr = parseCidr(text);
     return cidr ? [{ path, cidr }] : [];
   });
 }
 
+const machineNetworks = ({ target }: Settings): Network[] =>
+  target.driver === "nspawn" ? read([[["target", "network", "cidr"], target.network.cidr]]) : [];
+
+const adminNetworks = ({ target }: Settings): Network[] =>
+  read(target.firewall.adminSources.map((text, index) => [["target", "firewall", "adminSources", index], text]));
+
+/** What the cluster has inside: no machine may have an address there. */
+const innerNetworks = [
+  { name: "pods", cidr: parseCidr(clusterNetworks.pods)! },
+  { name: "Services", cidr: parseCidr(clusterNetworks.services)! },
+];
+
 const networksAreClean: Check["find"] = (settings) =>
-  networks(settings).flatMap(({ path, cidr }) => {
-    if (cidr.address !== cidr.first) {
-      const given = `${formatAddress(cidr.address)}/${cidr.prefix}`;
-      return [problem(path, `is "${given}", an address inside a network: did you mean ${formatNetwork(cidr)}?`)];
-    }
-    const reserved = cidrs.reservedFor(cidr);
-    return reserved ? [problem(path, `is "${formatNetwork(cidr)}", which touches the ${reserved} addresses`)] : [];
+  [...machineNetworks(settings), ...adminNetworks(settings)].flatMap(({ path, cidr }) => {
+    if (cidr.address === cidr.first) return [];
+    const given = `${formatAddress(cidr.address)}/${cidr.prefix}`;
+    return [problem(path, `is "${given}", an address inside a network; did you mean ${formatNetwork(cidr)}?`)];
   });
 
-const networksAreApart: Check["find"] = (settings, isSet) => {
-  // What was set is told to move, not the default that it ran into.
-  const all = networks(settings).sort((a, b) => Number(isSet(a.path)) - Number(isSet(b.path)));
+const machinesHaveUsableAddresses: Check["find"] = (settings) =>
+  machineNetworks(settings).flatMap(({ path, cidr }) => {
+    const given = `is "${formatNetwork(cidr)}"`;
+    const reserved = cidrs.reservedFor(cidr);
+    if (reserved) return [problem(path, `${given}, which touches the ${reserved} addresses`)];
+    return innerNetworks
+      .filter((inner) => cidrs.overlap(inner.cidr, cidr))
+      .map(({ name, cidr: inner }) =>
+        problem(path, `${given}, which overlaps ${formatNetwork(inner)}, the network of the cluster's ${name}`),
+      );
+  });
+
+const adminSourcesAreApart: Check["find"] = (settings) => {
+  const all = adminNetworks(settings);
   return all.flatMap(({ path, cidr }, index) =>
     all
       .slice(0, index)
       .filter((other) => cidrs.overlap(other.cidr, cidr))
-      .map((other) => {
-        const where = `groundwork:${other.path.join(".")} (${formatNetwork(other.cidr)})`;
-        return problem(path, `is "${formatNetwork(cidr)}", which overlaps ${where}: they must be apart`);
-      }),
-  );
-};
-
-const networksAreLargeEnough: Check["find"] = (settings) => {
-  const { target, cluster } = settings;
-  const count = machineCount(settings);
-  const pods = parseCidr(cluster.clusterCidr);
-  const found: Problem[] = [];
-  if (pods && 2 ** (NODE_PREFIX - pods.prefix) < count) {
-    const needs = NODE_PREFIX - Math.ceil(Math.log2(count));
-    found.push(
-      problem(
-        ["cluster", "clusterCidr"],
-        `is "${cluster.clusterCidr}", which has no /${NODE_PREFIX} for each of ${count} machines: it must be a /${needs} or larger`,
-      ),
-    );
-  }
-  const services = parseCidr(cluster.serviceCidr);
-  // The API server takes nothing smaller than room for its own and the DNS's address, nothing larger than 2^20.
-  if (services && (services.prefix > 24 || services.prefix < 12)) {
-    found.push(problem(["cluster", "serviceCidr"], `is "${cluster.serviceCidr}": it must be a /12 to a /24`));
-  }
-  const machines = target.driver === "nspawn" ? parseCidr(target.network.cidr) : undefined;
-  // The first ten addresses are this computer's and kept free; the last is the broadcast address.
-  if (machines && cidrs.size(machines) - 11 < count) {
-    found.push(problem(["target", "network", "cidr"], `has no addresses for ${count} machines`));
-  }
-  return found;
-};
-
-const dnsIsAService: Check["find"] = ({ cluster }) => {
-  const path = ["cluster", "clusterDns"];
-  const address = parseAddress(cluster.clusterDns);
-  const services = parseCidr(cluster.serviceCidr);
-  if (address === undefined || !services) return [];
-  if (!cidrs.holds(services, address)) {
-    const near = formatAddress(services.first + 10);
-    return [
-      problem(path, `is "${cluster.clusterDns}", outside of serviceCidr ${cluster.serviceCidr}: ${near} would do`),
-    ];
-  }
-  if (address <= services.first + 1 || address === services.last) {
-    return [
-      problem(
-        path,
-        `is "${cluster.clusterDns}", which Kubernetes keeps for itself: ${formatAddress(services.first + 10)} would do`,
-      ),
-    ];
-  }
-  return [];
-};
-
-const hostsAreOutside: Check["find"] = (settings) => {
-  const { target } = settings;
-  if (target.driver !== "ssh") return [];
-  return target.hosts.flatMap((host, index) =>
-    networks(settings)
-      .filter(({ cidr }) => cidrs.holds(cidr, parseAddress(host.address) ?? -1))
-      .map(({ path, cidr }) =>
+      .map((other) =>
+        // nftables refuses a set of overlapping ranges.
         problem(
-          ["target", "hosts", index, "address"],
-          `is "${host.address}", inside groundwork:${path.join(".")} (${formatNetwork(cidr)}): pods could not reach the machine`,
+          path,
+          `is "${formatNetwork(cidr)}", which overlaps ${formatNetwork(other.cidr)}: give the wider one only`,
         ),
       ),
   );
+};
+
+const adminSourcesLetUsIn: Check["find"] = (settings) => {
+  const [machines] = machineNetworks(settings);
+  const sources = adminNetworks(settings);
+  if (!machines || sources.length < settings.target.firewall.adminSources.length) return [];
+  const us = machines.cidr.first + 1;
+  if (sources.some(({ cidr }) => cidrs.holds(cidr, us))) return [];
+  const path = ["target", "firewall", "adminSources"];
+  return [problem(path, `leaves this computer out: its address on the bridge is ${formatAddress(us)}`)];
+};
+
+const hostsAreOutside: Check["find"] = ({ target }) => {
+  if (target.driver !== "ssh") return [];
+  return target.hosts.flatMap(({ address }, index) => {
+    const number = parseAddress(address) ?? -1;
+    const path = ["target", "hosts", index, "address"];
+    const reserved = cidrs.reservedFor({ address: number, prefix: 32, first: number, last: number });
+    if (reserved) return [problem(path, `is "${address}", one of the ${reserved} addresses`)];
+    return innerNetworks
+      .filter(({ cidr }) => cidrs.holds(cidr, number))
+      .map(({ name, cidr }) =>
+        problem(path, `is "${address}", in ${formatNetwork(cidr)}, the network of the cluster's ${name}`),
+      );
+  });
+};
+
+const burstIsNotBelowRate: Check["find"] = ({ cluster }) => {
+  const { qps, burst } = cluster.eventRateLimit;
+  if (burst >= qps) return [];
+  return [problem(["cluster", "eventRateLimit", "burst"], `is ${burst}, below qps ${qps}: it must be ${qps} or more`)];
 };
 
 const firewallKeepsTheInside: Check["find"] = ({ target }) =>
@@ -205,13 +193,14 @@ const versionIsInTheCatalogue: Check["find"] = ({ cluster }) => {
 };
 
 const CHECKS: Check[] = [
-  { needs: ["target", "cluster"], find: networksAreClean },
-  { needs: ["target", "cluster"], find: networksAreApart },
-  { needs: ["target", "cluster"], find: networksAreLargeEnough },
-  { needs: ["cluster"], find: dnsIsAService },
-  { needs: ["cluster"], find: versionIsInTheCatalogue },
-  { needs: ["target", "cluster"], find: hostsAreOutside },
+  { needs: ["target"], find: networksAreClean },
+  { needs: ["target"], find: machinesHaveUsableAddresses },
+  { needs: ["target"], find: hostsAreOutside },
+  { needs: ["target"], find: adminSourcesAreApart },
+  { needs: ["target"], find: adminSourcesLetUsIn },
   { needs: ["target"], find: firewallKeepsTheInside },
+  { needs: ["cluster"], find: versionIsInTheCatalogue },
+  { needs: ["cluster"], find: burstIsNotBelowRate },
   { needs: ["target", "database"], find: instancesHaveMachines },
   { needs: ["target", "database", "api", "edge"], find: requestsFit },
 ];
@@ -220,7 +209,7 @@ const CHECKS: Check[] = [
  * Everything that is wrong between settings that are each right by themselves. Sections that are not are left out, and so
  * are the rules that need them.
  */
-export function crossCheck(sections: Partial<Settings>, isSet: (path: Path) => boolean): Problem[] {
+export function crossCheck(sections: Partial<Settings>): Problem[] {
   const usable = CHECKS.filter(({ needs }) => needs.every((key) => sections[key] !== undefined));
-  return usable.flatMap(({ find }) => find(sections as Settings, isSet));
+  return usable.flatMap(({ find }) => find(sections as Settings));
 }

@@ -14,7 +14,7 @@ type Def = z.core.$ZodTypeDef & {
   discriminator?: string;
 };
 
-const defOf = (schema: Schema): Def => schema._zod.def as Def;
+const defOf = (schema: Schema): Def => schema._zod.def;
 
 /** The schema below defaults, optionals and transforms. */
 function bare(schema: Schema): Schema {

@@ -2,7 +2,7 @@ import * as path from "node:path";
 import * as pulumi from "@pulumi/pulumi";
 import { crossCheck } from "./checks";
 import { explain } from "./explain";
-import type { Path, Problem } from "./problem";
+import type { Problem } from "./problem";
 import { type Settings, settingsSchema } from "./slices";
 import { StackFile } from "./stack-file";
 
@@ -36,11 +36,9 @@ function check(given: Record<string, unknown>): { problems: Problem[]; settings?
     const { success, data } = schema.safeParse(given[key]);
     return success ? [[key, data]] : [];
   });
-  const isSet = (at: Path): boolean =>
-    at.reduce<unknown>((value, part) => (value as Record<string, unknown> | undefined)?.[part], given) !== undefined;
   const problems = [
     ...(parsed.success ? [] : explain(parsed.error.issues, settingsSchema, given)),
-    ...crossCheck(Object.fromEntries(sections) as Partial<Settings>, isSet),
+    ...crossCheck(Object.fromEntries(sections) as Partial<Settings>),
   ];
   return problems.length > 0 ? { problems } : { problems, settings: parsed.data };
 }

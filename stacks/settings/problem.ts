@@ -37,7 +37,7 @@ export function show(value: unknown, path: Path): string {
   }
   if (Array.isArray(value)) return value.length === 0 ? "an empty list" : `a list of ${value.length}`;
   if (typeof value === "object") return Object.keys(value).length === 0 ? "an empty map" : "a map";
-  return String(value);
+  return JSON.stringify(value);
 }
 
 /** `a`, `a or b`, `a, b or c`. */

@@ -17,7 +17,7 @@ export const settingsSchema = z.strictObject({
     .describe("Write the platform's names into this computer's /etc/hosts, which needs root. Default: false."),
   protect: z.boolean().default(true).describe("Refuse to delete data stores until this is false. Default: true."),
   target: targetSchema.describe("Where the machines come from."),
-  cluster: clusterSchema,
+  cluster: clusterSchema.describe("The cluster."),
   database: databaseSchema.describe("The platform's PostgreSQL."),
   api: apiSchema.describe("The API."),
   edge: edgeSchema.describe("The way in."),

@@ -31,8 +31,9 @@ const REQUEST_ID = /^[A-Za-z0-9._-]{1,64}$/;
 
 /** The HTTP server, not yet listening. */
 export async function buildApp({ log, health, metrics, items }: Parts): Promise<FastifyInstance> {
+  const logger: FastifyBaseLogger = log;
   const app = Fastify({
-    loggerInstance: log as FastifyBaseLogger,
+    loggerInstance: logger,
     // One line a request is written below, in our own form.
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: "requestId" }),
     bodyLimit: BODY_LIMIT,
@@ -80,7 +81,9 @@ export async function buildApp({ log, health, metrics, items }: Parts): Promise<
       info: { title: "Groundwork API", version, description: "Items, kept in PostgreSQL." },
       tags: [{ name: "items" }, { name: "operations", description: "For probes, scrapers and tools." }],
     },
-    refResolver: { buildLocalReference: (schema, _, __, index) => String(schema["$id"] ?? `schema-${index}`) },
+    refResolver: {
+      buildLocalReference: (schema, _, __, index) => (schema["$id"] as string | undefined) ?? `schema-${index}`,
+    },
   });
   const methods = new Map<string, Set<string>>();
   app.addHook("onRoute", ({ url, method }) => {
@@ -88,9 +91,10 @@ export async function buildApp({ log, health, metrics, items }: Parts): Promise<
     for (const one of [method].flat()) known.add(one);
     methods.set(url, known);
   });
-  await app.register(async (routes) => {
+  await app.register((routes, _, done) => {
     operationsRoutes(routes, health, metrics, () => app.swagger());
     itemRoutes(routes, items);
+    done();
   });
   refuseOtherMethods(app, new Map(methods));
   await app.ready();
@@ -110,7 +114,7 @@ function refuseOtherMethods(app: FastifyInstance, methods: Map<string, Set<strin
         if (request.method === "OPTIONS") return reply.code(204).header("allow", allow).send();
         throw new Problem(405, `${request.method} is not possible here; ${allow} are.`, undefined, { allow });
       },
-      handler: async () => undefined,
+      handler: () => undefined,
     });
   }
 }

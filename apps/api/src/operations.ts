@@ -34,7 +34,7 @@ export function operationsRoutes(app: FastifyInstance, health: Health, metrics: 
         },
       },
     },
-    async () => ({ status: "ok", version }),
+    () => ({ status: "ok", version }),
   );
 
   app.get(
@@ -69,5 +69,5 @@ export function operationsRoutes(app: FastifyInstance, health: Health, metrics: 
     async (_, reply) => reply.type(metrics.registry.contentType).send(await metrics.registry.metrics()),
   );
 
-  app.get("/openapi.json", { schema: { tags, hide: true } }, async () => document());
+  app.get("/openapi.json", { schema: { tags, hide: true } }, () => document());
 }

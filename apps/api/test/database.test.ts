@@ -29,7 +29,8 @@ function load(url: string, lanes: number, write: boolean): () => Promise<Record<
   };
 }
 
-describe("the database", () => {
+describe("the database", function () {
+  this.timeout(60_000);
   let server: Postgres;
   let service: Running;
 
@@ -124,8 +125,8 @@ describe("the database", () => {
     await new Promise((resolve) => setTimeout(resolve, 500));
     const counts = await stop();
     assert.deepEqual(Object.keys(counts).sort(), ["200", "201"], JSON.stringify(counts));
-    const { body } = await ask(`${service.url}/metrics`);
-    assert.match(body, /credential_reloads_total\{outcome="rotated"\} 2/);
+    const { text } = await ask(`${service.url}/metrics`);
+    assert.match(text, /credential_reloads_total\{outcome="rotated"\} 2/);
     assert.ok(!service.logs.join("").includes(password) && !service.logs.join("").includes(again));
   });
 
@@ -150,7 +151,7 @@ describe("the database", () => {
     const counts = await stop();
     assert.deepEqual(Object.keys(counts).sort(), ["200", "201"], JSON.stringify(counts));
     assert.equal((await ask(`${service.url}/items/${body.id}`)).body.name, "stays");
-    assert.match((await ask(`${service.url}/metrics`)).body, /database_retries_total\{reason="\w+"\} [1-9]/);
+    assert.match((await ask(`${service.url}/metrics`)).text, /database_retries_total\{reason="\w+"\} [1-9]/);
   });
 
   it("may crash: the service says 503 with Retry-After, is alive but not ready, and recovers by itself", async () => {
@@ -193,7 +194,7 @@ describe("the database", () => {
     await new Promise((resolve) => setTimeout(resolve, 400));
     await server.sql(`ALTER DATABASE ${name} RESET default_transaction_read_only`);
     assert.equal((await writing).status, 201);
-    assert.match((await ask(`${service.url}/metrics`)).body, /database_retries_total\{reason="25006"\} [1-9]/);
+    assert.match((await ask(`${service.url}/metrics`)).text, /database_retries_total\{reason="25006"\} [1-9]/);
   });
 
   it("gives a statement that takes too long up", async () => {

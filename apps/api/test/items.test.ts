@@ -3,7 +3,8 @@ import { randomUUID } from "node:crypto";
 import { postgres } from "./helpers/postgres";
 import { type Running, ask, running } from "./helpers/service";
 
-describe("items", () => {
+describe("items", function () {
+  this.timeout(60_000);
   let service: Running;
   let items: string;
 
@@ -46,7 +47,7 @@ describe("items", () => {
 
     const gone = await ask(at, "DELETE");
     assert.equal(gone.status, 204);
-    assert.equal(gone.body, "");
+    assert.equal(gone.text, "");
     assert.equal((await ask(at)).status, 404);
     assert.equal((await ask(at, "DELETE")).status, 404);
     assert.equal((await ask(at, "PATCH", { quantity: 1 })).status, 404);
@@ -107,7 +108,8 @@ describe("items", () => {
   });
 });
 
-describe("pages of items", () => {
+describe("pages of items", function () {
+  this.timeout(60_000);
   let service: Running;
   let items: string;
 

@@ -36,7 +36,8 @@ describe("the plan of migrations", () => {
   });
 });
 
-describe("migrations", () => {
+describe("migrations", function () {
+  this.timeout(60_000);
   let server: Postgres;
   let secret: MountedSecret;
   const open: Database[] = [];

@@ -8,11 +8,14 @@ function assertProblem(answer: Answer, status: number): void {
   assert.equal(answer.status, status, JSON.stringify(answer.body));
   assert.match(answer.headers.get("content-type") ?? "", /^application\/problem\+json/);
   assert.equal(answer.body.status, status);
-  for (const key of ["type", "title", "detail", "instance"]) assert.equal(typeof answer.body[key], "string", key);
+  for (const key of ["type", "title", "detail", "instance"] as const) {
+    assert.equal(typeof answer.body[key], "string", key);
+  }
   assert.doesNotMatch(JSON.stringify(answer.body), /node_modules|\.ts:|SELECT|stack/);
 }
 
-describe("what is refused", () => {
+describe("what is refused", function () {
+  this.timeout(60_000);
   let service: Running;
   let items: string;
 

@@ -1,7 +1,7 @@
 import * as assert from "node:assert/strict";
 import * as fs from "node:fs";
 import * as path from "node:path";
-import { checkStackFile } from "../../../stacks/settings";
+import { checkStackFile, settingsSchema } from "../../../stacks/settings";
 
 const root = path.resolve(__dirname, "../../..");
 const yamlIn = (folder: string): string[] => fs.readdirSync(folder).filter((file) => file.endsWith(".yaml"));
@@ -71,7 +71,7 @@ describe("a stack's file that is right", () => {
         localNames: false,
         protect: true,
         target: undefined,
-        cluster: { clusterCidr: "10.42.0.0/16", serviceCidr: "10.43.0.0/16", clusterDns: "10.43.0.10" },
+        cluster: settingsSchema.shape.cluster.parse(undefined),
         database: undefined,
         api: { replicas: 1 },
         edge: { replicas: 1 },

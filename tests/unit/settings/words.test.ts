@@ -18,8 +18,9 @@ describe("the nearest spelling", () => {
   });
 
   it("counts a letter added, dropped, changed or swapped as one", () => {
-    for (const typed of ["serverss", "severs", "sarvers", "sevrers"])
+    for (const typed of ["serverss", "severs", "sarvers", "sevrers"]) {
       assert.equal(distance(typed, "servers"), 1, typed);
+    }
   });
 
   it("is found for typing mistakes and not for other words", () => {

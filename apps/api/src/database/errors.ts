@@ -69,8 +69,9 @@ export function judge(error: unknown): Verdict {
   if (code === "25006") return { transient: true, undone: true, connectionLost: true, reason: code };
   if (ROLLED_BACK.has(code)) return { transient: true, undone: true, connectionLost: false, reason: code };
   // invalid_password, invalid_authorization: a rotation that has reached the server but not our files, or the reverse.
-  if (code === "28P01" || code === "28000")
+  if (code === "28P01" || code === "28000") {
     return { transient: true, undone: true, connectionLost: true, reason: code };
+  }
   // query_canceled is what statement_timeout raises.
   if (code === "57014") return { transient: true, undone: true, connectionLost: false, reason: code };
   for (const [pattern, reason] of MESSAGES) {

@@ -64,9 +64,10 @@ export function itemRoutes(app: FastifyInstance, store: ItemStore): void {
         response: { 200: listAnswer, ...problems(400, 503) },
       },
       // Types are not coerced anywhere: a body's "3" is no number. A query has nothing but texts, so its one number is read here.
-      preValidation: async (request) => {
+      preValidation: (request, _, done) => {
         const query = request.query as Record<string, unknown>;
         if (typeof query["limit"] === "string" && /^\d{1,9}$/.test(query["limit"])) query["limit"] = +query["limit"];
+        done();
       },
     },
     async (request) => {

@@ -1,7 +1,9 @@
 import { Writable } from "node:stream";
 import pino from "pino";
 import { readConfig } from "../../src/config";
+import type { ItemView } from "../../src/items/item";
 import { safeError } from "../../src/log";
+import type { ProblemBody, Violation } from "../../src/problem";
 import { type Service, startService } from "../../src/service";
 import { type MountedSecret, postgres } from "./postgres";
 
@@ -55,12 +57,25 @@ export async function running(env: NodeJS.ProcessEnv = {}, secret?: MountedSecre
   };
 }
 
+/** A JSON body with what any of the API's answers has; a test reads what it expects there. */
+export interface Body extends ItemView, Omit<ProblemBody, "status"> {
+  errors: Violation[];
+  status: number | string;
+  items: ItemView[];
+  next: string | null;
+  ready: boolean;
+  phase: string;
+  database: string;
+  version: string;
+}
+
 /** An answer, read to its end. */
 export interface Answer {
   status: number;
   headers: Headers;
-  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- tests look into bodies freely
-  body: any;
+  text: string;
+  /** The text's JSON; an empty object when it is none. */
+  body: Body;
 }
 
 /** One request; a body that is no text is sent as JSON. */
@@ -77,7 +92,7 @@ export async function ask(
   });
   const text = await response.text();
   const json = response.headers.get("content-type")?.includes("json");
-  return { status: response.status, headers: response.headers, body: json ? JSON.parse(text) : text };
+  return { status: response.status, headers: response.headers, text, body: JSON.parse(json ? text : "{}") as Body };
 }
 
 /** Asks until `good` holds. */
