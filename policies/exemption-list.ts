@@ -4,6 +4,8 @@ import type { Exemption } from "./exemptions";
 const operator = { owner: "platform", expires: "2027-11-30", installedIn: "cnpg-system" };
 /** What the operator makes of a `Cluster`. */
 const instances = { resource: "Cluster/*/*", owner: "platform", expires: "2027-11-30" };
+/** K3s's own pods in kube-system. */
+const k3s = { owner: "platform", expires: "2027-11-30", installedIn: "kube-system" };
 
 /**
  * What differs from the rules on purpose. Each entry is reviewed like code: it names one resource and one rule, says
@@ -55,5 +57,11 @@ export const exemptions: readonly Exemption[] = [
     ...instances,
     rule: "high-user-ids",
     reason: "Upstream's PostgreSQL images own their files as user and group 26, and start as no other.",
+  },
+  {
+    ...k3s,
+    resource: "NetworkPolicy/kube-system/allow-service-load-balancer",
+    rule: "no-open-network-policies",
+    reason: "K3s's load balancer pods are the way in for LoadBalancer Services, on ports that each Service names later.",
   },
 ];

@@ -3,6 +3,7 @@ import { Exemption, Exemptions } from "./exemptions";
 import { message, ResourceRule, Rule, StackRule } from "./rule";
 import { Resource, toResource } from "./resource";
 import { SecretMarks } from "./secret-marks";
+import { withoutTraps } from "./unknown";
 
 /** What a pack is made of. */
 export interface PackContents {
@@ -18,12 +19,19 @@ export interface PackContents {
  */
 export function toPolicies({ rules, exemptions, now }: PackContents): Policies {
   const marks = new SecretMarks();
+  const asked: Asked = new Map();
   const granted = new Exemptions(exemptions, rules, now);
   const policies = rules.map((rule) =>
-    rule.scope === "resource" ? resourcePolicy(rule, granted, marks) : stackPolicy(rule, granted),
+    rule.scope === "resource" ? resourcePolicy(rule, granted, marks, asked) : stackPolicy(rule, granted, asked),
   );
-  return [marks.policy(), ...policies, stackPolicy(granted.rule(), granted)];
+  return [marks.policy(), ...policies, stackPolicy(granted.rule(), granted, asked)];
 }
+
+/**
+ * What the program asked for, by URN. While a cluster is only planned, a preview has no outputs of what stands on it, and
+ * the engine shows stack rules nothing of those resources: then the rules judge by what was asked for.
+ */
+type Asked = Map<string, Record<string, any>>;
 
 function describePolicy({ id, title, severity, remediation, controls, configSchema }: Rule) {
   return {
@@ -38,24 +46,30 @@ function describePolicy({ id, title, severity, remediation, controls, configSche
   };
 }
 
-function resourcePolicy(rule: ResourceRule, exemptions: Exemptions, marks: SecretMarks): ResourceValidationPolicy {
+function resourcePolicy(
+  rule: ResourceRule,
+  exemptions: Exemptions,
+  marks: SecretMarks,
+  asked: Asked,
+): ResourceValidationPolicy {
   return {
     ...describePolicy(rule),
     validateResource: (args, report) => {
       const { urn, type, name, props, provider } = args;
       const resource = toResource({ urn, type, name, props, provider: provider?.urn, secrets: marks.of(urn) });
+      asked.set(urn, resource.props);
       exemptions.consider(rule.id, resource);
       rule.check(resource, reporter(rule, resource, exemptions, report), args.getConfig());
     },
   };
 }
 
-function stackPolicy(rule: StackRule, exemptions: Exemptions): StackValidationPolicy {
+function stackPolicy(rule: StackRule, exemptions: Exemptions, asked: Asked): StackValidationPolicy {
   return {
     ...describePolicy(rule),
     validateStack: (args, report) => {
       const resources = args.resources.map(({ urn, type, name, props, provider }) =>
-        toResource({ urn, type, name, props, provider: provider?.urn }),
+        toResource({ urn, type, name, props: { ...asked.get(urn), ...withoutTraps(props) }, provider: provider?.urn }),
       );
       const at = (resource: Resource | undefined, what: string) => reporter(rule, resource, exemptions, report)(what);
       rule.check(resources, at, args.getConfig());

@@ -32,8 +32,8 @@ export function rehearsedCluster(kubeconfigPath: string): Cluster {
 ${kubectl} apply --server-side --force-conflicts --filename "$CRDS" > /dev/null
 ${kubectl} wait --for condition=Established --timeout 60s --filename "$CRDS" > /dev/null`,
           delete: `${kubectl} delete --ignore-not-found --wait=false --filename "$CRDS" > /dev/null`,
-          environment: { REHEARSAL_KUBECONFIG: kubeconfigPath, CRDS: definitions.path },
-          triggers: [definitions.sha256],
+          environment: { REHEARSAL_KUBECONFIG: kubeconfigPath, CRDS: file.path },
+          triggers: [file.sha256],
           logging: "none",
         },
         opts,
