@@ -38,7 +38,7 @@ function inputsOf(entry: Entry, source: Source, lock: Lock, entries: readonly En
     case "pull":
       return lock.upstream(entry.name, entry.version)?.sha256 ?? "";
     case "part-of":
-      return keysOf(source.entry)[0];
+      return keysOf(source.entry);
     case "go":
       return { go: GO_VERSION, recipe: recipeDigest(source.folder) };
     case "debian":
@@ -79,7 +79,7 @@ export function whereFrom(source: Source): string {
     case "pull":
       return "its registry";
     case "part-of":
-      return `the official ${source.entry}`;
+      return source.entry;
     case "go":
       return source.parts === "stand-in" ? `the stand-in in ${source.folder}` : `its Go module (${source.folder})`;
     case "module-file":

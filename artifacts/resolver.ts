@@ -65,6 +65,7 @@ export class Resolver {
       const entry = entryOf(name, this.entries);
       if (entry.sources.some((source) => this.cached(entry, source))) return;
       const source = entry.sources[entry.sources.length - 1] as Source;
+      if (source.type === "part-of") visit(source.entry);
       if (source.type === "compose") {
         for (const layer of source.layers) {
           for (const file of "debian" in layer ? [] : (layer.files ?? [])) if ("entry" in file) visit(file.entry);
@@ -111,8 +112,9 @@ export class Resolver {
 
   /** Why a source need not be tried. */
   private async refusal(entry: Entry, source: Source): Promise<string | undefined> {
-    if (source.type === "part-of" && (await this.resolve(entryOf(source.entry, this.entries))).parts !== "official") {
-      return `it comes with the official ${source.entry}`;
+    if (source.type === "part-of") {
+      const { parts } = await this.resolve(entryOf(source.entry, this.entries));
+      return parts === source.parts ? undefined : `it comes with the ${source.parts} ${source.entry}`;
     }
     const probe = probeOf(source, entry.image);
     if (probe === undefined || (await this.options.reach.of(probe.url, probe.accept))) return undefined;

@@ -10,7 +10,7 @@ export type * from "./types";
 export const catalogue: readonly Entry[] = [...toolchain, ...cluster, ...platformEntries];
 
 /** The names that the engine needs before any program can run. */
-export const TOOLCHAIN = toolchain.map((entry) => entry.name);
+export const TOOLCHAIN = toolchain.filter((entry) => !entry.internal).map((entry) => entry.name);
 
 /** The entry of that name. */
 export function entryOf(name: string, entries: readonly Entry[] = catalogue): Entry {

@@ -1,6 +1,6 @@
 import { pinnedVersion } from "../go/recipe";
 import { platform } from "../lockfile";
-import type { Entry } from "./types";
+import type { Entry, Source } from "./types";
 
 // renovate: datasource=github-releases depName=pulumi/pulumi
 const PULUMI = "3.250.0";
@@ -38,26 +38,40 @@ export const toolchain: Entry[] = [
     about: "runs Node programs, policy packs and dynamic providers for the engine",
     file: "pulumi-language-nodejs",
     sources: [
-      { type: "part-of", parts: "official", seconds: 1, entry: "pulumi", files: NODE_PARTS },
       {
-        type: "go",
-        parts: "stand-in",
-        seconds: 60,
-        folder: "standins/engine",
-        output: "pulumi-language-nodejs",
-        beside: ["pulumi-resource-pulumi-nodejs"],
+        type: "part-of",
+        parts: "official",
+        seconds: 1,
+        entry: "pulumi",
+        files: Object.fromEntries(NODE_PARTS.map((name) => [name, name])),
       },
+      engineStandIn("pulumi-language-nodejs", "pulumi-resource-pulumi-nodejs"),
     ],
   },
-  provider("kubernetes", "standins/kubernetes", 240),
-  provider("command", "standins/engine", 60),
-  provider("random", "standins/engine", 30),
-  provider("tls", "standins/engine", 30),
-  provider("hcloud", "standins/engine", 30),
+  provider("kubernetes", {
+    type: "go",
+    parts: "stand-in",
+    seconds: 240,
+    folder: "standins/kubernetes",
+    output: "pulumi-resource-kubernetes",
+  }),
+  provider("command", engineStandIn("pulumi-resource-command")),
+  provider("random", engineStandIn("pulumi-resource-random")),
+  provider("tls", engineStandIn("pulumi-resource-tls")),
+  provider("hcloud", engineStandIn("pulumi-resource-hcloud")),
+  {
+    name: "engine",
+    version: `v${PULUMI}`,
+    kind: "file",
+    about: "the stand-ins of the language host and of four providers, as one multi-call binary",
+    file: "groundwork-engine",
+    internal: true,
+    sources: [{ type: "go", parts: "stand-in", seconds: 90, folder: "standins/engine", output: "groundwork-engine" }],
+  },
 ];
 
 /** A provider plugin in the version that its npm package asks the engine for. */
-function provider(name: string, standIn: string, seconds: number): Entry {
+function provider(name: string, standIn: Source): Entry {
   const version = pinnedVersion(`@pulumi/${name}`);
   const binary = `pulumi-resource-${name}`;
   return {
@@ -75,7 +89,13 @@ function provider(name: string, standIn: string, seconds: number): Entry {
         checksums: `https://github.com/pulumi/pulumi-${name}/releases/download/v${version}/pulumi-${name}_${version}_checksums.txt`,
         unpack: { [binary]: binary },
       },
-      { type: "go", parts: "stand-in", seconds, folder: standIn, output: binary },
+      standIn,
     ],
   };
+}
+
+/** The stand-ins' binary goes by the name that it is called by. */
+function engineStandIn(...names: string[]): Source {
+  const files = Object.fromEntries(names.map((name) => [name, "groundwork-engine"]));
+  return { type: "part-of", parts: "stand-in", seconds: 1, entry: "engine", files };
 }

@@ -41,11 +41,12 @@ export interface DownloadSource extends SourceBase {
   unpack?: Record<string, string>;
 }
 
-/** Files that another entry's official download brought along. */
+/** Files of another entry, which must be of the same provenance as this source. */
 export interface PartOfSource extends SourceBase {
   type: "part-of";
   entry: string;
-  files: string[];
+  /** Name here to name there. */
+  files: Record<string, string>;
 }
 
 /** A Go build of a folder in this checkout, as its recipe.json says. */
@@ -55,8 +56,6 @@ export interface GoSource extends SourceBase {
   folder: string;
   /** Which of the recipe's results this entry keeps. */
   output: string;
-  /** Others of its results that must sit beside it. */
-  beside?: string[];
 }
 
 /** One file of a published Go module, which Go's checksum database vouches for. */

@@ -15,8 +15,6 @@ const build = z.strictObject({
   ldflags: z.array(z.string()).default(["-s", "-w"]),
   /** False for what only a later build embeds. */
   keep: z.boolean().default(true),
-  /** The binary is kept under each of these names instead of its own. */
-  names: z.array(z.string()).optional(),
 });
 
 const patch = z.strictObject({
@@ -47,8 +45,9 @@ export type Recipe = z.infer<typeof recipeSchema>;
 /** Reads a folder's recipe. */
 export function readRecipe(folder: string): Recipe {
   const file = path.join(root, folder, "recipe.json");
-  if (!fs.existsSync(file))
+  if (!fs.existsSync(file)) {
     throw new ArtifactError(`${folder}/recipe.json is missing: there is nothing to build ${folder} by`);
+  }
   const parsed = recipeSchema.safeParse(JSON.parse(fs.readFileSync(file, "utf8")));
   if (!parsed.success) throw new ArtifactError(`${folder}/recipe.json: ${z.prettifyError(parsed.error)}`);
   for (const step of parsed.data.builds) {

@@ -111,8 +111,9 @@ export class Go {
     await run("apt-get", ["update"], options);
     await run("apt-get", ["install", "-y", "--no-install-recommends", "golang-go", "ca-certificates"], options);
     const found = onPath();
-    if (found === undefined)
+    if (found === undefined) {
       throw new ArtifactError("golang-go is installed, and there is still no go command on PATH");
+    }
     return found;
   }
 }

@@ -18,12 +18,14 @@ export interface LayerFile extends Written {
 /** Writes a layer of single files, sorted by path; parent folders are added, owned by root. */
 export async function writeLayer(items: LayerItem[], file: string): Promise<LayerFile> {
   const byPath = new Map(items.map((item) => [relative(item.to), item]));
-  if (byPath.size !== items.length)
+  if (byPath.size !== items.length) {
     throw new Error(`two items of a layer have the same path: ${items.map((i) => i.to).join(" ")}`);
+  }
   const folders = new Set<string>();
   for (const name of byPath.keys()) {
-    for (let parent = path.posix.dirname(name); parent !== "."; parent = path.posix.dirname(parent))
+    for (let parent = path.posix.dirname(name); parent !== "."; parent = path.posix.dirname(parent)) {
       folders.add(parent);
+    }
   }
   const writer = new TarWriter(file);
   for (const name of [...new Set([...folders, ...byPath.keys()])].sort()) {

@@ -98,8 +98,9 @@ async function makeBinary(
   context: BuildContext,
 ): Promise<void> {
   if (listed.debian) return debianFile(listed.debian, to, context);
-  if (listed.dir === undefined)
+  if (listed.dir === undefined) {
     throw new ArtifactError(`${listed.name}: neither "dir" nor "debian" says where its binary is from`);
+  }
   const module = `${folder}/${listed.dir}`;
   const go = await context.go(goVersionOf(module));
   const ldflags = ["-buildid=", flags.ldflags, listed.ldflags ?? ""].join(" ").trim();

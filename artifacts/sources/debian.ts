@@ -95,7 +95,8 @@ export async function debianFile(
     else content.resume();
   });
   fs.rmSync(tar);
-  if (!found)
+  if (!found) {
     throw new ArtifactError(`${context.entry.name}: the package ${wanted.package} has no file ${wanted.file}`);
+  }
   fs.chmodSync(to, 0o755);
 }

@@ -32,15 +32,13 @@ export async function download(source: DownloadSource, context: BuildContext): P
   return { source: source.url };
 }
 
-/** Copies files that came along with another entry's official download. */
+/** Takes files of another entry: what an official download brought along, or the names of a multi-call binary. */
 export async function partOf(source: PartOfSource, context: BuildContext): Promise<Built> {
   const other = await context.need(source.entry);
-  if (other.parts !== "official") {
-    throw new Unavailable(`it comes with the official ${source.entry}, which was not to be had`);
-  }
-  for (const name of source.files) {
-    const from = path.join(path.dirname(other.path), name);
-    fs.copyFileSync(from, path.join(context.out, name));
+  for (const [name, there] of Object.entries(source.files)) {
+    const from = path.join(path.dirname(other.path), there);
+    const to = path.join(context.out, name);
+    fs.linkSync(from, to); // one store, one file system
   }
   return { source: other.source };
 }
@@ -56,8 +54,9 @@ async function published(source: DownloadSource, context: BuildContext): Promise
   const list = await (await request(source.checksums)).text();
   for (const line of list.split("\n")) {
     const [digest, file] = line.trim().split(/\s+\*?/);
-    if (file === name && /^[0-9a-f]{64}$/.test(digest ?? ""))
+    if (file === name && /^[0-9a-f]{64}$/.test(digest ?? "")) {
       return { sha256: digest as string, from: source.checksums };
+    }
   }
   throw new ArtifactError(`${context.entry.name}: ${source.checksums} has no SHA-256 of ${name}`);
 }

@@ -22,10 +22,10 @@ export async function goBuild(source: GoSource, context: BuildContext): Promise<
   for (const patch of recipe.patches) {
     await layOver(patch, requiredVersion(source.folder, patch.module), work, go, context);
   }
-  const wanted = new Map([[source.output, context.entry.file], ...(source.beside ?? []).map((n) => [n, n] as const)]);
+  let found = false;
   for (const build of recipe.builds) {
-    const names = (build.names ?? [path.basename(build.output)]).filter((name) => build.keep && wanted.has(name));
-    if (build.keep && names.length === 0) continue;
+    const wanted = build.keep && path.basename(build.output) === source.output;
+    if (build.keep && !wanted) continue;
     const output = path.join(work, build.output);
     await run(go.command, buildArguments(build, output), {
       what: context.entry.name,
@@ -33,14 +33,11 @@ export async function goBuild(source: GoSource, context: BuildContext): Promise<
       cwd: work,
       env: { ...go.env, CGO_ENABLED: "0", ...recipe.env, GOOS: "linux" },
     });
-    for (const name of names) {
-      fs.copyFileSync(output, path.join(context.out, wanted.get(name) as string));
-      wanted.delete(name);
-    }
+    if (!wanted) continue;
+    fs.renameSync(output, path.join(context.out, context.entry.file));
+    found = true;
   }
-  if (wanted.size > 0) {
-    throw new ArtifactError(`${source.folder}/recipe.json keeps nothing named ${[...wanted.keys()].join(", ")}`);
-  }
+  if (!found) throw new ArtifactError(`${source.folder}/recipe.json keeps nothing named ${source.output}`);
   return { source: `${source.folder}, Go ${go.version}` };
 }
 
@@ -90,8 +87,9 @@ export async function moduleFile(source: ModuleFileSource, context: BuildContext
   const module = `${source.module}@${source.version}`;
   const { Dir } = await downloadModule(module, go, context);
   const from = path.join(Dir, source.path);
-  if (!fs.existsSync(from))
+  if (!fs.existsSync(from)) {
     throw new ArtifactError(`${context.entry.name}: the module ${module} has no file ${source.path}`);
+  }
   const to = path.join(context.out, context.entry.file);
   fs.copyFileSync(from, to);
   fs.chmodSync(to, 0o644);

@@ -70,10 +70,11 @@ export async function workspace(source: WorkspaceSource, context: BuildContext):
     cwd: root,
   });
   const made = path.join(root, source.workspace, source.output);
-  if (!fs.existsSync(made))
+  if (!fs.existsSync(made)) {
     throw new ArtifactError(
       `${context.entry.name}: npm run ${source.script} made no ${source.workspace}/${source.output}`,
     );
+  }
   fs.copyFileSync(made, path.join(context.out, context.entry.file));
   return { source: `${source.workspace}, npm run ${source.script}` };
 }

@@ -119,7 +119,8 @@ class Registry {
 
 /** Asks the token service that a registry's challenge names (distribution's token authentication). */
 async function anonymousToken(challenge: string, repository: string): Promise<string> {
-  const parameters = Object.fromEntries([...challenge.matchAll(/(\w+)="([^"]*)"/g)].map((m) => [m[1], m[2]]));
+  const pairs = [...challenge.matchAll(/(\w+)="([^"]*)"/g)].map((m): [string, string] => [m[1] ?? "", m[2] ?? ""]);
+  const parameters: Record<string, string | undefined> = Object.fromEntries(pairs);
   if (!/^bearer /i.test(challenge) || parameters["realm"] === undefined) {
     throw new Unavailable(`the registry of ${repository} wants a login (${challenge || "no challenge"})`);
   }

@@ -1,5 +1,5 @@
 import * as assert from "node:assert/strict";
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import * as fs from "node:fs";
 import * as path from "node:path";
@@ -143,7 +143,6 @@ describe("the artefact cache", function () {
     const outside = path.join(here.folder, "outside");
     for (const each of [inner, outside]) fs.mkdirSync(each);
     fs.writeFileSync(path.join(outside, "precious"), "");
-    const { spawnSync } = require("node:child_process") as typeof import("node:child_process");
     assert.equal(spawnSync("mount", ["--bind", outside, inner]).status, 0, "this test must run as root");
     removeTree(folder);
     assert.ok(fs.existsSync(path.join(outside, "precious")));

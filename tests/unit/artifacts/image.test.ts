@@ -183,7 +183,8 @@ describe("the image writer", () => {
     ]) {
       assert.ok(matches(path), path);
     }
-    for (const path of ["/usr/share/doc", "/var/log/apt2", "/usr/lib/libz3.so", "/etc/aab"])
+    for (const path of ["/usr/share/doc", "/var/log/apt2", "/usr/lib/libz3.so", "/etc/aab"]) {
       assert.ok(!matches(path), path);
+    }
   });
 });
