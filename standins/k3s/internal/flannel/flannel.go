@@ -232,12 +232,9 @@ func (c *Controller) writeConflist(subnet string, mtu int) error {
 	if err := os.MkdirAll(filepath.Dir(c.Conflist), 0o700); err != nil {
 		return err
 	}
-	// Written elsewhere: containerd watches the folder and would try the half-made file.
-	tmp := filepath.Join(filepath.Dir(filepath.Dir(c.Conflist)), filepath.Base(c.Conflist)+".tmp")
-	if err := os.WriteFile(tmp, []byte(text), 0o600); err != nil {
-		return err
-	}
-	if err := os.Rename(tmp, c.Conflist); err != nil {
+	// In place: containerd loads the folder on a write and not on a create, which is all that it sees of a file
+	// that is renamed into it (cni_conf_syncer.go, syncLoop).
+	if err := os.WriteFile(c.Conflist, []byte(text), 0o600); err != nil {
 		return err
 	}
 	c.written = text
