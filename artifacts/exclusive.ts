@@ -8,7 +8,7 @@ import { ArtifactError } from "./errors";
  * small process that ends as soon as its standard input closes: a run that is killed never leaves a stale lock.
  * @param onWait called once when somebody else holds it
  */
-export async function exclusively<T>(file: string, onWait: () => void, body: () => Promise<T>): Promise<T> {
+export async function exclusively<T>(file: string, onWait: () => void, body: () => T | Promise<T>): Promise<T> {
   fs.mkdirSync(path.dirname(file), { recursive: true });
   let holder = await hold(file, ["--nonblock"]);
   if (holder === undefined) {

@@ -65,7 +65,7 @@ async function addToIndex(cache: Cache, artifact: IndexedArtifact): Promise<void
   await exclusively(
     cache.path("locks", "index.lock"),
     () => undefined,
-    async () => {
+    () => {
       const index = cache.readIndex();
       index.artifacts[artifact.name] = artifact;
       cache.writeIndex(index);
@@ -93,7 +93,7 @@ export async function ensureToolchain(ui: ArtifactUi = plainUi, options: FetchOp
     await exclusively(
       cache.path("locks", "pulumi-home.lock"),
       () => undefined,
-      async () => {
+      () => {
         if (readText(stamp) === wanted) return;
         for (const artifact of artifacts) layOut(artifact, pulumiHome);
         fs.writeFileSync(stamp, wanted);

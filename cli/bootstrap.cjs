@@ -161,10 +161,8 @@ function run(argv) {
   checkNode();
   provideSystem();
   provideModules();
-  // Types are checked by `npm run typecheck`; here they would cost four seconds a start.
-  process.env.TS_NODE_TRANSPILE_ONLY = "true";
   process.chdir(root);
-  require(require.resolve("ts-node/register/transpile-only", { paths: [root] }));
+  require("./typescript.cjs");
   Promise.resolve(require("./main").main(argv)).then(
     (code) => {
       process.exitCode = code ?? 0;

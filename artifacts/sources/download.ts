@@ -3,7 +3,7 @@ import * as path from "node:path";
 import { createGunzip } from "node:zlib";
 import { pipeline } from "node:stream/promises";
 import type { DownloadSource, PartOfSource } from "../catalogue/types";
-import { ArtifactError, ChecksumMismatch, Unavailable } from "../errors";
+import { ArtifactError, ChecksumMismatch } from "../errors";
 import { request, save } from "../http";
 import { readTar } from "../image/tar";
 import type { Built, BuildContext } from "./context";
