@@ -197,6 +197,45 @@ describe("the database", function () {
     assert.match((await ask(`${service.url}/metrics`)).text, /database_retries_total\{reason="25006"\} [1-9]/);
   });
 
+  it("may lose a connection in the middle: a new item is made once, a change is not tried twice", async () => {
+    const { body } = await ask(`${service.url}/items`, "POST", { name: "changed", quantity: 1 });
+    const holder = server.sql("BEGIN; LOCK TABLE items; SELECT pg_sleep(1.5); COMMIT", service.secret.name);
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    const making = ask(`${service.url}/items`, "POST", { name: "made", quantity: 1 }, { "idempotency-key": "one" });
+    const changing = ask(`${service.url}/items/${body.id}`, "PATCH", { quantity: 2 });
+    await until(
+      "both wait for the lock",
+      async () =>
+        (
+          await server.sql(
+            `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+             WHERE usename = ${escapeLiteral(service.secret.name)} AND wait_event_type = 'Lock' AND state = 'active'`,
+          )
+        ).length,
+      (count) => count > 0,
+    );
+    await holder;
+    assert.equal((await making).status, 201);
+    // Told to come back, not tried again behind the client's back: nobody knows here whether it was done.
+    const { status, headers } = await changing;
+    assert.ok(status === 503 ? headers.get("retry-after") === "2" : status === 200, String(status));
+    const rows = await server.sql("SELECT name, version FROM items ORDER BY name", service.secret.name);
+    assert.deepEqual(rows, [
+      { name: "changed", version: status === 200 ? 2 : 1 },
+      { name: "made", version: 1 },
+    ]);
+  });
+
+  it("forgets idempotency keys after a day", async () => {
+    const post = (quantity: number) =>
+      ask(`${service.url}/items`, "POST", { name: "day", quantity }, { "idempotency-key": "daily" });
+    assert.equal((await post(1)).status, 201);
+    assert.equal((await post(2)).status, 422);
+    await server.sql("UPDATE idempotency_keys SET created_at = now() - interval '25 hours'", service.secret.name);
+    assert.equal((await post(2)).status, 201);
+    assert.equal((await post(2)).headers.get("idempotency-replayed"), "true");
+  });
+
   it("gives a statement that takes too long up", async () => {
     await ask(`${service.url}/items`, "POST", { name: "slow", quantity: 1 });
     await server.sql("ALTER TABLE items RENAME TO items_real", service.secret.name);

@@ -273,7 +273,9 @@ export function postgres(): Promise<Postgres> {
   return shared;
 }
 
-// At the file's top level this is a root hook: it runs once, after the last test of the run.
-after(async () => {
-  if (shared) await (await shared).stop();
-});
+// At the file's top level this is a root hook: it runs once, after the last test of the run. The benchmark has no hooks.
+if (typeof after === "function") {
+  after(async () => {
+    if (shared) await (await shared).stop();
+  });
+}
