@@ -5,7 +5,7 @@ const operator = { owner: "platform", expires: "2027-11-30", installedIn: "cnpg-
 /** What the operator makes of a `Cluster`. */
 const instances = { resource: "Cluster/*/*", owner: "platform", expires: "2027-11-30" };
 /** K3s's own pods in kube-system. */
-const k3s = { owner: "platform", expires: "2027-11-30", installedIn: "kube-system" };
+const k3s = { owner: "platform", expires: "2027-11-30" };
 
 /**
  * What differs from the rules on purpose. Each entry is reviewed like code: it names one resource and one rule, says
@@ -62,6 +62,7 @@ export const exemptions: readonly Exemption[] = [
     ...k3s,
     resource: "NetworkPolicy/kube-system/allow-service-load-balancer",
     rule: "no-open-network-policies",
-    reason: "K3s's load balancer pods are the way in for LoadBalancer Services, on ports that each Service names later.",
+    reason:
+      "K3s's load balancer pods are the way in for LoadBalancer Services, on ports that each Service names later.",
   },
 ];

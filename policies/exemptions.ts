@@ -1,4 +1,5 @@
 import { groupOf, Resource } from "./resource";
+import { systemNamespaces } from "./kinds";
 import { hasUnknown } from "./unknown";
 import { groundwork, Rule, RuleMetadata, StackRule } from "./rule";
 
@@ -19,8 +20,8 @@ export interface Exemption {
   expires: string;
   /**
    * Namespace whose presence in the stack says that the exempted part is installed; elsewhere the exemption is not
-   * expected to be used. Default: the namespace of `resource`. Where neither is plain, the exemption must be used by
-   * stacks in which something matches `resource`.
+   * expected to be used. Default: the namespace of `resource`. Where that is none, a pattern, or one of the system's own,
+   * the exemption must be used by stacks in which something matches `resource`.
    */
   installedIn?: string;
 }
@@ -141,9 +142,8 @@ export class Exemptions {
 
 function installed(exemption: Exemption, pattern: Pattern, resources: readonly Resource[]): boolean {
   const namespace = exemption.installedIn ?? pattern.namespace;
-  if (namespace === undefined || namespace.includes("*")) {
-    return resources.some((resource) => pattern.matches(resource));
-  }
+  const tells = namespace !== undefined && !namespace.includes("*") && !systemNamespaces.has(namespace);
+  if (!tells) return resources.some((resource) => pattern.matches(resource));
   return resources.some(
     ({ object }) =>
       object !== undefined &&

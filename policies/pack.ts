@@ -3,7 +3,6 @@ import { Exemption, Exemptions } from "./exemptions";
 import { message, ResourceRule, Rule, StackRule } from "./rule";
 import { Resource, toResource } from "./resource";
 import { SecretMarks } from "./secret-marks";
-import { withoutTraps } from "./unknown";
 
 /** What a pack is made of. */
 export interface PackContents {
@@ -19,19 +18,19 @@ export interface PackContents {
  */
 export function toPolicies({ rules, exemptions, now }: PackContents): Policies {
   const marks = new SecretMarks();
-  const asked: Asked = new Map();
+  const seen: Seen = new Map();
   const granted = new Exemptions(exemptions, rules, now);
   const policies = rules.map((rule) =>
-    rule.scope === "resource" ? resourcePolicy(rule, granted, marks, asked) : stackPolicy(rule, granted, asked),
+    rule.scope === "resource" ? resourcePolicy(rule, granted, marks, seen) : stackPolicy(rule, granted, seen),
   );
-  return [marks.policy(), ...policies, stackPolicy(granted.rule(), granted, asked)];
+  return [marks.policy(), ...policies, stackPolicy(granted.rule(), granted, seen)];
 }
 
 /**
- * What the program asked for, by URN. While a cluster is only planned, a preview has no outputs of what stands on it, and
- * the engine shows stack rules nothing of those resources: then the rules judge by what was asked for.
+ * The resources by URN as the program asked for them. Stack rules judge by that as well: the engine shows them outputs, which
+ * a preview has none of where the cluster itself is only planned, and which hold what the API server added.
  */
-type Asked = Map<string, Record<string, any>>;
+type Seen = Map<string, Resource>;
 
 function describePolicy({ id, title, severity, remediation, controls, configSchema }: Rule) {
   return {
@@ -50,26 +49,27 @@ function resourcePolicy(
   rule: ResourceRule,
   exemptions: Exemptions,
   marks: SecretMarks,
-  asked: Asked,
+  seen: Seen,
 ): ResourceValidationPolicy {
   return {
     ...describePolicy(rule),
     validateResource: (args, report) => {
       const { urn, type, name, props, provider } = args;
       const resource = toResource({ urn, type, name, props, provider: provider?.urn, secrets: marks.of(urn) });
-      asked.set(urn, resource.props);
+      seen.set(urn, resource);
       exemptions.consider(rule.id, resource);
       rule.check(resource, reporter(rule, resource, exemptions, report), args.getConfig());
     },
   };
 }
 
-function stackPolicy(rule: StackRule, exemptions: Exemptions, asked: Asked): StackValidationPolicy {
+function stackPolicy(rule: StackRule, exemptions: Exemptions, seen: Seen): StackValidationPolicy {
   return {
     ...describePolicy(rule),
     validateStack: (args, report) => {
-      const resources = args.resources.map(({ urn, type, name, props, provider }) =>
-        toResource({ urn, type, name, props: { ...asked.get(urn), ...withoutTraps(props) }, provider: provider?.urn }),
+      const resources = args.resources.map(
+        ({ urn, type, name, props, provider }) =>
+          seen.get(urn) ?? toResource({ urn, type, name, props, provider: provider?.urn }),
       );
       const at = (resource: Resource | undefined, what: string) => reporter(rule, resource, exemptions, report)(what);
       rule.check(resources, at, args.getConfig());
