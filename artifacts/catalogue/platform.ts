@@ -5,7 +5,7 @@ const TRAEFIK = "v3.6.15";
 // renovate: datasource=github-releases depName=cloudnative-pg/cloudnative-pg
 const CLOUDNATIVE_PG = "1.29.1";
 // renovate: datasource=docker depName=ghcr.io/cloudnative-pg/postgresql
-const POSTGRESQL = "17.6";
+const POSTGRESQL = "17.12";
 const POSTGRESQL_MAJOR = "17";
 /** The project's own, as in apps/api/package.json. */
 const API = "0.1.0";
@@ -154,6 +154,7 @@ export const platformEntries: Entry[] = [
                 `postgresql-${POSTGRESQL_MAJOR}`,
                 `postgresql-client-${POSTGRESQL_MAJOR}`,
                 "bash",
+              "dash",
                 "coreutils",
                 "libc-bin",
                 "base-files",
