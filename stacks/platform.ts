@@ -58,7 +58,12 @@ export class Platform extends pulumi.ComponentResource {
     const apiHost = `api.${settings.domain}`;
     const edge = new Traefik(
       "traefik",
-      { foundation, issuer: ca, routes: [{ host: apiHost, endpoint: api.endpoint }] },
+      {
+        foundation,
+        issuer: ca,
+        routes: [{ host: apiHost, endpoint: api.endpoint }],
+        replicas: settings.edge.replicas,
+      },
       here,
     );
 

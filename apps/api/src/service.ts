@@ -43,7 +43,7 @@ export async function startService(config: Config, log: Logger): Promise<Service
     throw error;
   }
   const port = (app.server.address() as { port: number }).port;
-  log.info({ port, database: config.database.tls === "off" ? "plain" : "tls" }, "listening");
+  log.info({ port, database: config.database.tls === "off" ? "plain" : "tls" }, "started");
 
   const cleaner = setInterval(() => {
     items.forgetKeys().catch((error: unknown) => log.warn({ err: error }, "clean-up of idempotency keys failed"));
@@ -67,7 +67,11 @@ export async function startService(config: Config, log: Logger): Promise<Service
 
 async function listen(app: FastifyInstance, config: Config): Promise<void> {
   try {
-    await app.listen({ port: config.port, host: config.host ?? "::", listenTextResolver: () => "" });
+    await app.listen({
+      port: config.port,
+      host: config.host ?? "::",
+      listenTextResolver: (at) => `listening at ${at}`,
+    });
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (config.host !== undefined || (code !== "EAFNOSUPPORT" && code !== "EADDRNOTAVAIL")) throw error;
