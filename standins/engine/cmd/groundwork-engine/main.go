@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"groundwork.dev/standins/engine/internal/command"
+	"groundwork.dev/standins/engine/internal/hcloud"
 	"groundwork.dev/standins/engine/internal/nodehost"
 	"groundwork.dev/standins/engine/internal/provider"
 	"groundwork.dev/standins/engine/internal/random"
@@ -20,6 +21,7 @@ var versions string
 
 var providers = map[string]func(version string) *provider.Definition{
 	"pulumi-resource-command": command.Definition,
+	"pulumi-resource-hcloud":  hcloud.Definition,
 	"pulumi-resource-random":  random.Definition,
 	"pulumi-resource-tls":     tls.Definition,
 }

@@ -60,7 +60,7 @@ func localCommand() *provider.Resource {
 		Inputs: map[string]provider.Field{
 			"create": str, "update": str, "delete": str, "stdin": str, "dir": str, "logging": logging, "triggers": triggers,
 			"environment": strMap, "interpreter": strList, "assetPaths": strList, "archivePaths": strList,
-			"addPreviousOutputInEnv": {Kind: provider.Bool, Default: true},
+			"addPreviousOutputInEnv": boolean,
 		},
 		Outputs: map[string]provider.Field{"stdout": str, "stderr": str, "assets": {}, "archive": {}},
 	}, run)

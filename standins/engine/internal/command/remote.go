@@ -14,7 +14,7 @@ func remoteCommand() *provider.Resource {
 	return lifecycle(&provider.Resource{
 		Inputs: map[string]provider.Field{
 			"connection": connectionField(), "create": str, "update": str, "delete": str, "stdin": str, "logging": logging,
-			"triggers": triggers, "environment": strMap, "addPreviousOutputInEnv": {Kind: provider.Bool, Default: true},
+			"triggers": triggers, "environment": strMap, "addPreviousOutputInEnv": boolean,
 		},
 		Outputs: map[string]provider.Field{"stdout": str, "stderr": str},
 	}, runRemote)

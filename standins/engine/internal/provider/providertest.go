@@ -26,6 +26,16 @@ type State struct {
 
 func urnOf(token string) string { return "urn:pulumi:test::test::" + token + "::it" }
 
+// Configure configures the provider.
+func (t *Tester) Configure(args Props) error {
+	m, err := t.marshal("args", args)
+	if err != nil {
+		return err
+	}
+	_, err = t.Server.Configure(context.Background(), &rpc.ConfigureRequest{Args: m})
+	return err
+}
+
 // Check runs Check and gives the inputs, or the failures as an error.
 func (t *Tester) Check(token string, in Props) (Props, error) {
 	news, err := t.marshal("news", in)

@@ -74,6 +74,8 @@ type Resource struct {
 	Update func(c *Call) (Props, error)
 	// Delete removes the resource. Without it only the state goes.
 	Delete func(c *Call) error
+	// AutoName fills a missing name in: the logical name and a random ending, kept from then on.
+	AutoName bool
 	// DeleteFirst says that a replacement can't stand beside what it replaces.
 	DeleteFirst bool
 }

@@ -151,6 +151,15 @@ func (s *Server) Check(_ context.Context, r *rpc.CheckRequest) (*rpc.CheckRespon
 		return nil, err
 	}
 	news = applyDefaults(res.Inputs, news)
+	if _, has := news["name"]; res.AutoName && !has {
+		olds, err := s.unmarshal("olds", r.GetOlds())
+		if err != nil {
+			return nil, err
+		}
+		if news["name"], err = autoName(r, olds); err != nil {
+			return nil, err
+		}
+	}
 	for name, f := range res.Inputs {
 		key := resource.PropertyKey(name)
 		if v, has := news[key]; has && f.Secret && !v.IsSecret() {
@@ -162,6 +171,21 @@ func (s *Server) Check(_ context.Context, r *rpc.CheckRequest) (*rpc.CheckRespon
 		fails = res.Check(news)
 	}
 	return s.checked(news, fails)
+}
+
+// autoName makes the name of a resource for which the program gives none. A preview and the update after it get the same one, as
+// the engine gives both the same seed.
+func autoName(r *rpc.CheckRequest, olds Props) (resource.PropertyValue, error) {
+	if v, has := olds["name"]; has {
+		return v, nil
+	}
+	if n := r.GetAutonaming(); n.GetProposedName() != "" {
+		return resource.NewProperty(n.GetProposedName()), nil
+	} else if n != nil && n.GetMode() == rpc.CheckRequest_AutonamingOptions_DISABLE {
+		return resource.PropertyValue{}, status.Errorf(codes.InvalidArgument, "automatic naming is switched off and %s has no name", r.GetUrn())
+	}
+	name, err := resource.NewUniqueName(r.GetRandomSeed(), resource.URN(r.GetUrn()).Name()+"-", 7, 0, nil)
+	return resource.NewProperty(name), err
 }
 
 func (s *Server) checked(news Props, fails []Failure) (*rpc.CheckResponse, error) {

@@ -125,3 +125,12 @@ func changedPaths(path string, a, b resource.PropertyValue) []string {
 	}
 	return []string{path}
 }
+
+// Changes lists the inputs of a table that differ.
+func Changes(fields map[string]Field, olds, news, state Props) []string {
+	var out []string
+	for name := range diffInputs(fields, olds, news, state).Changed {
+		out = append(out, name)
+	}
+	return out
+}
