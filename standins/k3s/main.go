@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"runtime/debug"
+	"time"
 	_ "time/tzdata" // CronJob time zones, on machines that have no tzdata
 
 	"golang.org/x/sys/unix"
@@ -28,6 +30,7 @@ var components = map[string]component{
 	"kube-proxy":              runKubeProxy,
 	"etcd":                    runEtcd,
 	"containerd":              runContainerd,
+	"k3s-unpack":              runUnpack,
 }
 
 // verbs are what a person or a script calls: k3s VERB, or a link of that name.
@@ -50,6 +53,7 @@ func dispatch(args []string) int {
 	if c, ok := components[self]; ok {
 		// Children are started through /proc/self/exe, which would show as "exe" in ps and top.
 		_ = unix.Prctl(unix.PR_SET_NAME, uintptr(unsafePointer(self)), 0, 0, 0)
+		go giveBack()
 		return c(args)
 	}
 	switch self {
@@ -74,6 +78,15 @@ func dispatch(args []string) int {
 	fmt.Fprintf(os.Stderr, "k3s: unknown command %q\n", args[1])
 	usage()
 	return 2
+}
+
+// giveBack returns freed memory to the machine: the components need most of theirs in their first minute only, and the
+// runtime alone keeps much of it for good. A forced collection of such a heap costs some 50 ms.
+func giveBack() {
+	for pause := 20 * time.Second; ; pause = 3 * time.Minute {
+		time.Sleep(pause)
+		debug.FreeOSMemory()
+	}
 }
 
 func usage() {

@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"strings"
 	"syscall"
 
 	"groundwork/standins/k3s/internal/agent"
@@ -96,6 +97,7 @@ func start(ctx context.Context, c *config.Config, group *supervise.Group) error 
 	}
 	notify("READY=1")
 	fmt.Fprintln(os.Stderr, "k3s is up and running")
+	go giveBack()
 	if err := s.RunControllers(ctx); err != nil {
 		return err
 	}
@@ -147,8 +149,27 @@ func connect(ctx context.Context, url, token string) (client *agent.Client, err 
 }
 
 // unpack lays the bundle into data/<hash>/bin, as K3s does, and points data/current at it. Programs of an earlier version
-// stay: running pods' shims are among them.
+// stay: running pods' shims are among them. It runs in a process of its own, so that this one, which lives long, does not
+// keep some forty megabytes in memory that it needs once.
 func unpack(dataDir string) (string, error) {
+	c := exec.Cmd{Path: "/proc/self/exe", Args: []string{"k3s-unpack", dataDir}, Stderr: os.Stderr}
+	out, err := c.Output()
+	if err != nil {
+		return "", fmt.Errorf("unpacking runc, the shim and the CNI plugins: %w", err)
+	}
+	return strings.TrimSpace(string(out)), nil
+}
+
+func runUnpack(args []string) int {
+	bin, err := unpackTo(args[1])
+	if err != nil {
+		return fail("unpack", err)
+	}
+	fmt.Println(bin)
+	return 0
+}
+
+func unpackTo(dataDir string) (string, error) {
 	h := sha256.New()
 	names, err := fs.Glob(bundle, "bundle/*")
 	if err != nil {
@@ -163,6 +184,7 @@ func unpack(dataDir string) (string, error) {
 		content[filepath.Base(n)] = b
 		fmt.Fprintf(h, "%s %x\n", n, sha256.Sum256(b))
 	}
+	delete(content, "README.md")
 	for _, must := range []string{"containerd-shim-runc-v2", "bridge", "host-local", "loopback", "portmap"} {
 		if len(content[must]) == 0 {
 			return "", fmt.Errorf("this k3s was built without %s (see recipe.json)", must)
@@ -171,9 +193,6 @@ func unpack(dataDir string) (string, error) {
 	id := hex.EncodeToString(h.Sum(nil))
 	bin := filepath.Join(dataDir, "data", id, "bin")
 	for name, b := range content {
-		if name == "README.md" {
-			continue
-		}
 		if err := place(filepath.Join(bin, name), b); err != nil {
 			return "", err
 		}
@@ -183,22 +202,26 @@ func unpack(dataDir string) (string, error) {
 		if err != nil {
 			return "", errors.New("runc is neither in this binary nor on PATH; install the machine's runc package")
 		}
-		// A link under the usual path: containers that run keep it when the data folder moves to another version.
-		_ = os.Remove(filepath.Join(bin, "runc"))
-		if err := os.Symlink(runc, filepath.Join(bin, "runc")); err != nil {
+		// A link under the usual path, so that the runtime's configuration does not depend on where runc came from.
+		if err := link(runc, filepath.Join(bin, "runc")); err != nil {
 			return "", err
 		}
 	}
-	current := filepath.Join(dataDir, "data", "current")
-	if now, err := os.Readlink(current); err != nil || now != id {
-		_ = os.Remove(current)
-		if err := os.Symlink(id, current); err != nil {
-			return "", err
-		}
-	}
-	return bin, nil
+	return bin, link(id, filepath.Join(dataDir, "data", "current"))
 }
 
+// link makes name a link to target, unless it is one already.
+func link(target, name string) error {
+	if now, err := os.Readlink(name); err == nil && now == target {
+		return nil
+	}
+	if err := os.Remove(name); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	return os.Symlink(target, name)
+}
+
+// place writes a program, unless it is there: its folder is named by its content.
 func place(file string, b []byte) error {
 	if st, err := os.Stat(file); err == nil && st.Size() == int64(len(b)) {
 		return nil

@@ -57,8 +57,12 @@ func (b *Balancer) URL() string { return "https://" + balancerAddress }
 
 // Run accepts connections and refreshes the list of servers, until ctx ends.
 func (b *Balancer) Run(ctx context.Context) {
-	go func() { <-ctx.Done(); b.listener.Close() }()
 	go b.refresh(ctx)
+	b.accept(ctx)
+}
+
+func (b *Balancer) accept(ctx context.Context) {
+	go func() { <-ctx.Done(); b.listener.Close() }()
 	for {
 		c, err := b.listener.Accept()
 		if err != nil {

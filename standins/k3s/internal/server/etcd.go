@@ -48,7 +48,7 @@ func (s *Server) startEtcd(ctx context.Context) error {
 			return err
 		}
 	}
-	s.Group.Start(supervise.Child{Name: "etcd", Log: s.Log, Args: agent.Flags("etcd", own, c.EtcdArg), Env: []string{"GOGC=50"}})
+	s.Group.Start(supervise.Child{Name: "etcd", Store: true, Log: s.Log, Args: agent.Flags("etcd", own, c.EtcdArg), Env: []string{"GOGC=50"}})
 	if s.join != nil {
 		go s.promote(ctx)
 		if fresh {
@@ -182,7 +182,7 @@ func (s *Server) awaitPromoted(ctx context.Context) error {
 	})
 }
 
-// Snapshotter is the part of a server that the etcd-snapshot command shares.
+// EtcdClient reaches the etcd of the server that c describes.
 func EtcdClient(c *config.Config) supervisor.EtcdClient {
 	return supervisor.EtcdClient{Endpoint: etcdEndpoint, TLSDir: c.TLS("etcd")}
 }

@@ -22,7 +22,7 @@ const (
 	window     = 3 * time.Minute
 	firstPause = 500 * time.Millisecond
 	maxPause   = 15 * time.Second
-	stopGrace  = 20 * time.Second
+	stopGrace  = 5 * time.Second // the API server would wait a minute for its watches
 )
 
 // Child is one component.
@@ -33,6 +33,8 @@ type Child struct {
 	Log  io.Writer
 	// Verbose keeps klog's information lines: a node writes thousands of them at each start.
 	Verbose bool
+	// Store marks what the others depend on to the end: it is stopped after them.
+	Store bool
 }
 
 // Group runs children until it is stopped. The zero value is not usable: see New.
@@ -43,7 +45,7 @@ type Group struct {
 	fatal chan error
 	spawn chan func()
 	mu    sync.Mutex
-	stops []func()
+	stops [2][]func() // stores last
 }
 
 // New starts the group's launcher: one goroutine, locked to its thread for good, because the kernel sends a child its
@@ -75,8 +77,12 @@ func (g *Group) Start(c Child) {
 	c.Verbose = c.Verbose || g.Verbose
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
+	phase := 0
+	if c.Store {
+		phase = 1
+	}
 	g.mu.Lock()
-	g.stops = append(g.stops, func() { cancel(); <-done })
+	g.stops[phase] = append(g.stops[phase], func() { cancel(); <-done })
 	g.mu.Unlock()
 	go func() {
 		defer close(done)
@@ -84,14 +90,18 @@ func (g *Group) Start(c Child) {
 	}()
 }
 
-// Stop ends all children, the youngest first, each with SIGTERM and after a grace with SIGKILL.
+// Stop ends all children at once, the stores after them, each with SIGTERM and after a grace with SIGKILL.
 func (g *Group) Stop() {
 	g.mu.Lock()
 	stops := g.stops
-	g.stops = nil
+	g.stops = [2][]func(){}
 	g.mu.Unlock()
-	for i := len(stops) - 1; i >= 0; i-- {
-		stops[i]()
+	for _, phase := range stops {
+		var all sync.WaitGroup
+		for _, stop := range phase {
+			all.Go(stop)
+		}
+		all.Wait()
 	}
 }
 

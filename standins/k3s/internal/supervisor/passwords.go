@@ -34,7 +34,7 @@ func (p passwords) ensure(ctx context.Context, node, password string) error {
 		immutable := true
 		_, err = secrets.Create(ctx, &corev1.Secret{
 			ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: "kube-system"},
-			Immutable:  &immutable, StringData: map[string]string{"hash": h},
+			Immutable:  &immutable, Data: map[string][]byte{"hash": []byte(h)},
 		}, metav1.CreateOptions{})
 		if apierrors.IsAlreadyExists(err) { // two requests of one node at once
 			return p.ensure(ctx, node, password)
