@@ -106,7 +106,12 @@ export class K3sCluster extends pulumi.ComponentResource {
     );
     new ClusterBaseline(
       `${name}-baseline`,
-      { servers: this.serverAddresses, nodes: hosts.map((host) => host.address) },
+      {
+        servers: this.serverAddresses,
+        nodes: hosts.map((host) => host.address),
+        // With one server the cluster is gone with it.
+        machine: servers.length === 1 ? this.server.machine : undefined,
+      },
       { parent: this, providers: { kubernetes: this.provider } },
     );
     this.registerOutputs({ apiServer: this.apiServer, ingressAddress: this.ingressAddress, ready: this.ready });

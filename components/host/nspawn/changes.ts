@@ -1,7 +1,7 @@
 import * as fs from "node:fs";
 import * as path from "node:path";
 import { writeAtomically } from "../../../cli/paths";
-import { MachineError, readIfThere, run, succeeds, withLock } from "./process";
+import { isRunning, MachineError, readIfThere, run, succeeds, withLock } from "./process";
 import type { MachineSpec } from "./plan";
 
 /**
@@ -144,6 +144,18 @@ function makeBridge(spec: MachineSpec): void {
   run("ip", "link", "set", spec.bridge, "up");
 }
 
+/** Removes what nspawn leaves below /run when it is killed. Not while a machine of someone else's runs: its lock is there too. */
+function tidyRunFolder(): void {
+  const running = fs
+    .readdirSync("/proc")
+    .some((pid) => readIfThere(`/proc/${pid}/comm`)?.trim() === "systemd-nspawn" && isRunning(Number(pid)));
+  if (running) return;
+  const folder = "/run/systemd/nspawn";
+  fs.rmSync(path.join(folder, "locks"), { recursive: true, force: true });
+  // rmdir spares the ones in which something lies.
+  for (const empty of [path.join(folder, "propagate"), folder]) succeeds("rmdir", empty);
+}
+
 /** An unmarked bridge without ports and addresses is one that a killed run of ours made a moment ago. */
 export function isBlankBridge(link: string): boolean {
   const ports = `/sys/class/net/${link}/brif`;
@@ -173,8 +185,7 @@ export async function release(bridgeName: string, id: string): Promise<void> {
       if (!/^-A/m.test(run("iptables-save", "-t", table))) succeeds("nft", "delete", "table", "ip", table);
     }
     for (const module of [...changes.modules].reverse()) succeeds("modprobe", "-qr", module);
-    // Folders that nspawn makes and leaves; rmdir spares the ones in which something lies.
-    succeeds("rmdir", "/run/systemd/nspawn/locks", "/run/systemd/nspawn/propagate", "/run/systemd/nspawn");
+    tidyRunFolder();
     fs.rmSync(path.dirname(file), { recursive: true, force: true });
   });
 }

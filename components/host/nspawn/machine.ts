@@ -157,6 +157,8 @@ export function remove(of: { stack: string; name: string; bridge: string }): Pro
   return withLock(id, async () => {
     await stop(id);
     await removeGroups(id);
+    // Its propagation folder, which a killed nspawn leaves.
+    fs.rmSync(`/run/systemd/nspawn/propagate/${nspawnName(id)}`, { recursive: true, force: true });
     await release(readRecord(id)?.bridge ?? of.bridge, id);
     removeFolder(id);
   });

@@ -39,18 +39,7 @@ function list(stack: string | undefined, json: boolean): string {
 function execute(id: string, command: string[]): never {
   const pid = leader(id);
   if (pid === undefined) throw new MachineError(`machine ${id} does not run`);
-  const enter = [
-    "--target",
-    String(pid),
-    "--mount",
-    "--uts",
-    "--ipc",
-    "--net",
-    "--pid",
-    "--cgroup",
-    "--root",
-    "--wd",
-  ];
+  const enter = ["--target", String(pid), "--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup", "--root", "--wd"];
   const done = spawnSync("nsenter", [...enter, "--", ...command], { stdio: "inherit" });
   process.exit(done.status ?? 1);
 }
