@@ -89,7 +89,12 @@ export class KubeApi {
         Authorization: `Bearer ${this.access.token}`,
         Accept: "application/json",
       };
-      if (body !== undefined) headers["Content-Type"] = type;
+      const content = body === undefined ? undefined : Buffer.from(JSON.stringify(body));
+      if (content) {
+        headers["Content-Type"] = type;
+        // Node frames the body of a DELETE only when it is told its length.
+        headers["Content-Length"] = String(content.length);
+      }
       const request = https.request(
         new URL(path, this.access.url),
         { method, headers, agent: this.agent },
@@ -114,7 +119,7 @@ export class KubeApi {
       );
       request.on("error", reject);
       request.setTimeout(30_000, () => request.destroy(new Error(`${method} ${path}: no answer in 30 s`)));
-      request.end(body === undefined ? undefined : JSON.stringify(body));
+      request.end(content);
     });
   }
 }

@@ -63,6 +63,10 @@ func (w *Waiter) Gone(ctx context.Context, obj, inputs *unstructured.Unstructure
 	short, stop := context.WithTimeout(context.Background(), explainTime)
 	defer stop()
 	failure.Reasons = append(failure.Reasons, w.events(short, last)...)
+	if len(failure.Reasons) > 0 {
+		// The engine shows the reasons of a failed create or update, but of a failed delete only the error itself.
+		failure.Summary += ": " + strings.Join(failure.Reasons, "; ")
+	}
 	return failure
 }
 
