@@ -19,11 +19,11 @@ const all: Case = {
     return {
       name: "every kind: preview, create, no-op, refresh, keepers that replace, destroy",
       volatile: [
-        ...made.filter((n) => !["password", "bytes", "shuffle"].includes(n)).map((n) => `${n}.id`),
+        ...made.filter((n) => !["password", "shuffle"].includes(n)).map((n) => `${n}.id`),
         ...made.flatMap((n) =>
           ["result", "results", "bcryptHash", "base64", "hex", "dec", "b64Std", "b64Url", "id"].map((p) => `${n}.${p}`),
         ),
-      ].filter((v) => !["password.id", "bytes.id", "shuffle.id"].includes(v)),
+      ].filter((v) => !["password.id", "shuffle.id"].includes(v)),
       steps: [
         { verb: "preview", program: make() },
         { verb: "up", program: make() },

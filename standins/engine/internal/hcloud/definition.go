@@ -15,7 +15,7 @@ import (
 func Definition(version string) *provider.Definition {
 	a := &api{}
 	return &provider.Definition{
-		Name: "hcloud", Version: version,
+		Name: "hcloud", Version: version, IDProperty: true,
 		Config: map[string]provider.Field{
 			"token": {Kind: provider.String, Secret: true}, "endpoint": str, "endpointHetzner": str, "pollInterval": str, "pollFunction": str,
 		},

@@ -20,10 +20,12 @@ import (
 
 // Definition is a whole provider.
 type Definition struct {
-	Name      string
-	Version   string
-	Resources map[string]*Resource
-	Functions map[string]*Function
+	Name    string
+	Version string
+	// IDProperty says that the state shows the id as a property too, as bridged Terraform providers do.
+	IDProperty bool
+	Resources  map[string]*Resource
+	Functions  map[string]*Function
 	// Config describes the provider's own inputs.
 	Config map[string]Field
 	// Configure takes the provider's inputs; unknown ones may be there in a preview.
@@ -277,7 +279,7 @@ func (s *Server) Create(ctx context.Context, r *rpc.CreateRequest) (*rpc.CreateR
 	if err != nil && id == "" {
 		return nil, err
 	}
-	props, merr := s.marshal("outputs", state(res, c.Inputs, outs))
+	props, merr := s.marshal("outputs", s.withID(state(res, c.Inputs, outs), id))
 	if merr != nil {
 		return nil, merr
 	}
@@ -357,6 +359,13 @@ func state(res *Resource, inputs, outs Props) Props {
 	return all
 }
 
+func (s *Server) withID(props Props, id string) Props {
+	if s.def.IDProperty {
+		props["id"] = resource.NewProperty(id)
+	}
+	return props
+}
+
 func (s *Server) Read(ctx context.Context, r *rpc.ReadRequest) (*rpc.ReadResponse, error) {
 	res, err := s.resource(r.GetUrn())
 	if err != nil {
@@ -401,7 +410,7 @@ func (s *Server) Read(ctx context.Context, r *rpc.ReadRequest) (*rpc.ReadRespons
 	for k, v := range got.Inputs {
 		base[k] = v
 	}
-	props, err := s.marshal("state", keepSecrets(nil, state(res, base, got.Outputs), c.State))
+	props, err := s.marshal("state", s.withID(keepSecrets(nil, state(res, base, got.Outputs), c.State), got.ID))
 	return &rpc.ReadResponse{Id: got.ID, Properties: props, Inputs: inputs}, err
 }
 
@@ -442,7 +451,7 @@ func (s *Server) Update(ctx context.Context, r *rpc.UpdateRequest) (*rpc.UpdateR
 	} else if outs, err = res.Update(c); err != nil {
 		return nil, err
 	}
-	props, err := s.marshal("outputs", state(res, c.Inputs, outs))
+	props, err := s.marshal("outputs", s.withID(state(res, c.Inputs, outs), c.ID))
 	return &rpc.UpdateResponse{Properties: props}, err
 }
 

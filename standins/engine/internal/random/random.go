@@ -19,7 +19,7 @@ import (
 // Definition describes the provider.
 func Definition(version string) *provider.Definition {
 	return &provider.Definition{
-		Name: "random", Version: version,
+		Name: "random", Version: version, IDProperty: true,
 		Resources: map[string]*provider.Resource{
 			"random:index/randomPassword:RandomPassword": text(true),
 			"random:index/randomString:RandomString":     text(false),
@@ -69,14 +69,17 @@ func bytesResource() *provider.Resource {
 			if err := c.Decode(&in); err != nil {
 				return "", nil, err
 			}
-			return "none", outs(random(in.Length)), nil
+			// The id is the value, in plain, as in the official provider: what is to stay out of the state's plain part is a
+			// RandomPassword.
+			b := random(in.Length)
+			return base64.StdEncoding.EncodeToString(b), outs(b), nil
 		},
 		Import: func(c *provider.Call) (*provider.Reading, error) {
 			b, err := base64.StdEncoding.DecodeString(c.ID)
 			if err != nil {
 				return nil, fmt.Errorf("the id of an imported RandomBytes is its value in base64: %w", err)
 			}
-			return imported("none", outs(b), "length"), nil
+			return imported(c.ID, outs(b), "length"), nil
 		},
 	}
 }
@@ -119,7 +122,6 @@ func idResource() *provider.Resource {
 			"keepers":    keepers,
 		},
 		Outputs: strs("b64Std", "b64Url", "hex", "dec"),
-		Check:   atLeast("byteLength", 1),
 		Create: func(c *provider.Call) (string, provider.Props, error) {
 			var in struct {
 				ByteLength int
@@ -127,6 +129,9 @@ func idResource() *provider.Resource {
 			}
 			if err := c.Decode(&in); err != nil {
 				return "", nil, err
+			}
+			if in.ByteLength < 1 {
+				return "", nil, fmt.Errorf("byteLength must be at least 1, got %d", in.ByteLength)
 			}
 			b := random(in.ByteLength)
 			return base64.RawURLEncoding.EncodeToString(b), outs(in.Prefix, b), nil

@@ -19,6 +19,9 @@ const (
 	specials = "!@#$%&*()-_=+[]{}<>:?"
 )
 
+// shown are the inputs that an import finds: the length, and each class of characters.
+var shown = []string{"length", "lower", "number", "numeric", "special", "upper"}
+
 type textInputs struct {
 	Length                                     int
 	Lower, Upper, Numeric, Number, Special     bool
@@ -69,7 +72,11 @@ func text(secret bool) *provider.Resource {
 		Outputs: outputs,
 		Check: func(in provider.Props) []provider.Failure {
 			var t textInputs
-			if provider.Decode(in, &t) == nil && t.Length > 0 && t.Length < t.MinLower+t.MinUpper+t.MinNumeric+t.MinSpecial {
+			bad := provider.Decode(defaults(in), &t) != nil || provider.Decode(in, &t) != nil || provider.Unknown(provider.Value(in))
+			if !bad && !t.Lower && !t.Upper && !t.Numeric && !t.Special {
+				return []provider.Failure{{Property: "special", Reason: errNoCharacters.Error()}}
+			}
+			if !bad && t.Length > 0 && t.Length < t.MinLower+t.MinUpper+t.MinNumeric+t.MinSpecial {
 				return []provider.Failure{{Property: "length", Reason: fmt.Sprintf("length %d is less than the sum of minLower, minUpper, minNumeric and minSpecial", t.Length)}}
 			}
 			return atLeast("length", 1)(in)
@@ -117,14 +124,14 @@ func text(secret bool) *provider.Resource {
 			outs["result"] = provider.Value(c.ID)
 			outs["length"] = provider.Value(len([]rune(c.ID)))
 			if !secret {
-				return imported(c.ID, outs, "length"), nil
+				return imported(c.ID, outs, shown...), nil
 			}
 			hash, err := hashed(c.ID)
 			if err != nil {
 				return nil, err
 			}
 			outs["bcryptHash"] = provider.Value(hash)
-			return imported("none", outs, "length"), nil
+			return imported("none", outs, shown...), nil
 		},
 	}
 }
@@ -138,6 +145,8 @@ func hashed(s string) (string, error) {
 	h, err := bcrypt.GenerateFromPassword(b, bcrypt.DefaultCost)
 	return string(h), err
 }
+
+var errNoCharacters = errors.New("the character set of the random string is empty: switch on at least one of lower, upper, numeric and special")
 
 func generate(t textInputs) (string, error) {
 	special := specials
@@ -159,7 +168,7 @@ func generate(t textInputs) (string, error) {
 		}
 	}
 	if all == "" {
-		return "", errors.New("the character set of the random string is empty: switch on at least one of lower, upper, numeric and special")
+		return "", errNoCharacters
 	}
 	for len(out) < t.Length {
 		out = append(out, all[below(int64(len(all)))])

@@ -15,7 +15,7 @@ var (
 // Definition describes the provider.
 func Definition(version string) *provider.Definition {
 	return &provider.Definition{
-		Name: "tls", Version: version,
+		Name: "tls", Version: version, IDProperty: true,
 		Resources: map[string]*provider.Resource{
 			"tls:index/privateKey:PrivateKey":               privateKey(),
 			"tls:index/certRequest:CertRequest":             certRequest(),
