@@ -5,7 +5,7 @@ import { cacheDir } from "../../cli/paths";
 import type { Host } from "../host/host";
 
 /** Where copies of artefacts lie on a machine that does not see the cache. */
-const folder = "/var/lib/groundwork/artifacts";
+const folder = "/var/lib/groundwork/copies";
 
 /**
  * Brings a file of the artefact cache to a machine and gives its path there. Where the machine sees the cache,
@@ -32,7 +32,8 @@ export function deliver(
       connection,
       create: `mkdir -p ${folder}`,
       // The resource that copies has no verb for taking a copy away.
-      delete: `rm -f ${remotePath}; rmdir --ignore-fail-on-non-empty ${folder}`,
+      // Another copy may still be there, or have gone with the folder at the same moment.
+      delete: `rm -f ${remotePath}; rmdir ${folder} $(dirname ${folder}) 2> /dev/null || true`,
       logging: "none",
       addPreviousOutputInEnv: false,
     },

@@ -172,14 +172,10 @@ function definedOnly(args: K3sClusterArgs): Partial<ClusterSettings> {
 
 /** The plan, once the machines' addresses are known. */
 function planOf(hosts: Host[], settings: ClusterSettings, unrestricted: string[]): pulumi.Output<ClusterPlan> {
-  return pulumi.all(hosts.map((host) => host.address)).apply((addresses) => ({
-    ...settings,
-    unrestricted,
-    nodes: hosts.map((host, index): NodePlan => ({
-      name: host.name,
-      address: addresses[index]!,
-      role: host.role,
-      sharesKernel: host.sharesKernel ?? false,
-    })),
-  }));
+  const nodes = hosts.map(({ name, role, address, sharesKernel }) =>
+    pulumi
+      .all([address, sharesKernel ?? false])
+      .apply(([at, shares]): NodePlan => ({ name, role, address: at, sharesKernel: shares })),
+  );
+  return pulumi.all(nodes).apply((all) => ({ ...settings, unrestricted, nodes: all }));
 }

@@ -62,7 +62,7 @@ ip netns list 2> /dev/null | awk '/^cni-/ { print $1 }' | while read -r netns; d
 for link in cni0 flannel.1 flannel-v6.1 flannel-wg flannel-wg-v6 kube-ipvs0; do ip link delete "$link" 2> /dev/null; done
 for family in iptables ip6tables; do
   command -v $family-save > /dev/null || continue
-  $family-save | grep -vE 'KUBE-|CNI-|[Ff]lannel|FLANNEL' | $family-restore
+  $family-save | grep -vE 'KUBE-|CNI-|GW-NETPOL|[Ff]lannel|FLANNEL' | $family-restore
 done
 rm -rf /var/lib/cni
 exit 0
@@ -79,9 +79,10 @@ rm -f /etc/systemd/system/${unit} /etc/systemd/system/${unit}.env
 systemctl daemon-reload
 systemctl reset-failed ${unit} 2> /dev/null
 for command in kubectl crictl ctr; do [ ! -L /usr/local/bin/$command ] || rm -f /usr/local/bin/$command; done
-rm -rf /etc/rancher/k3s /run/k3s /run/flannel /var/lib/kubelet
+rm -rf /etc/rancher/k3s /etc/rancher/node /run/k3s /run/flannel /var/lib/kubelet
 # The folder may be a mount point, and is then the machine's to keep.
 rm -rf ${paths.data} 2> /dev/null || find ${paths.data} -mindepth 1 -delete
+rmdir /etc/rancher 2> /dev/null
 rm -f ${paths.binary} ${killAllScript} ${uninstallScript(role)}
 `;
 }

@@ -39,5 +39,5 @@ export interface Host {
    * The machine runs on the kernel of the computer that holds it (a container), where limits of connection
    * tracking and the like belong to that computer and can't be changed from inside.
    */
-  sharesKernel?: boolean;
+  sharesKernel?: pulumi.Input<boolean>;
 }

@@ -15,8 +15,17 @@ export interface CheckSpec {
 /** Milliseconds that a machine may take to answer, as one that is just starting does. */
 const answerLimit = 30_000;
 
-/** What must be there before anything is installed; prints what is not. */
+/** What an existing machine tells of itself. */
+export interface Checked {
+  /** Its host public key. */
+  hostKey: string;
+  /** It is a container, and so shares the kernel of the computer that holds it. */
+  sharesKernel: boolean;
+}
+
+/** What must be there before anything is installed: prints what is not, after a first line that says what it is. */
 const questions = `
+systemd-detect-virt --container --quiet && echo container || echo machine
 [ "$(id -u)" = 0 ] || echo "the user is not root"
 [ -d /run/systemd/system ] || echo "systemd does not run it"
 [ "$(uname -m)" = x86_64 ] || echo "its processor is $(uname -m), and the artefacts are for x86_64"
@@ -35,8 +44,8 @@ export function explain(spec: CheckSpec, words: string, publicKey: string): stri
   return `${where}: ${words.trim()}`;
 }
 
-/** Gives the machine's host key. Throws an error that says what to do. */
-export async function check(spec: CheckSpec, privateKey: string): Promise<string> {
+/** Looks whether the machine can be worked on. Throws an error that says what to do. */
+export async function check(spec: CheckSpec, privateKey: string): Promise<Checked> {
   const banner = await poll(answerLimit, 500, () => sshBanner(spec.address, spec.port));
   if (!banner) {
     throw new Error(
@@ -77,10 +86,11 @@ export async function check(spec: CheckSpec, privateKey: string): Promise<string
     if (done.error)
       throw new Error(`the OpenSSH client is missing on this computer: install the package openssh-client`);
     if (done.status !== 0) throw new Error(explain(spec, done.stderr, publicKey));
-    const missing = done.stdout.trim();
-    if (missing)
-      throw new Error(`machine ${spec.name} (${spec.address}) can't be used: ${missing.split("\n").join("; ")}`);
-    return fs.readFileSync(knownHosts, "utf8").trim().split(" ").slice(1, 3).join(" ");
+    const [kind, ...missing] = done.stdout.trim().split("\n");
+    if (missing.length > 0)
+      throw new Error(`machine ${spec.name} (${spec.address}) can't be used: ${missing.join("; ")}`);
+    const hostKey = fs.readFileSync(knownHosts, "utf8").trim().split(" ").slice(1, 3).join(" ");
+    return { hostKey, sharesKernel: kind === "container" };
   } finally {
     fs.rmSync(folder, { recursive: true, force: true });
   }
@@ -89,11 +99,11 @@ export async function check(spec: CheckSpec, privateKey: string): Promise<string
 /** Signature algorithms of a kind of key: RSA's are not named as the key is. */
 const algorithms = (kind: string): string => (kind === "ssh-rsa" ? "rsa-sha2-512,rsa-sha2-256" : kind);
 
-/** Entry point: prints `{"hostKey": ...}`, or why the machine can't be used. */
+/** Entry point: prints what {@link check} gives as JSON, or why the machine can't be used. */
 export async function main(): Promise<void> {
   try {
     const spec = JSON.parse(process.env["GROUNDWORK_SSH"] ?? "") as CheckSpec;
-    process.stdout.write(JSON.stringify({ hostKey: await check(spec, fs.readFileSync(0, "utf8")) }) + "\n");
+    process.stdout.write(JSON.stringify(await check(spec, fs.readFileSync(0, "utf8"))) + "\n");
   } catch (error) {
     process.stderr.write((error as Error).message + "\n");
     process.exitCode = 1;

@@ -3,7 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { BaselinePlan, HostBaseline } from "../baseline";
 import type { Host, HostRole, SshConnection } from "../host";
 import type { SshSettings } from "../settings";
-import type { CheckSpec } from "./check";
+import type { Checked, CheckSpec } from "./check";
 
 export interface SshHostArgs {
   host: SshSettings["hosts"][number];
@@ -20,6 +20,7 @@ export class SshHost extends pulumi.ComponentResource implements Host {
   readonly role: HostRole;
   readonly address: pulumi.Output<string>;
   readonly ssh: SshConnection;
+  readonly sharesKernel: pulumi.Output<boolean>;
 
   constructor(name: string, args: SshHostArgs, opts?: pulumi.ComponentResourceOptions) {
     super("groundwork:host:SshHost", name, {}, opts);
@@ -40,16 +41,15 @@ export class SshHost extends pulumi.ComponentResource implements Host {
       },
       { parent: this },
     );
-    // The key that was seen is pinned from then on, also where the settings name none. The key itself is public.
-    const hostKey = pulumi
-      .unsecret(checked.stdout)
-      .apply((answer) => (JSON.parse(answer) as { hostKey: string }).hostKey);
+    // The key that was seen is pinned from then on, also where the settings name none. None of it is secret.
+    const seen = pulumi.unsecret(checked.stdout).apply((answer) => JSON.parse(answer) as Checked);
+    this.sharesKernel = seen.sharesKernel;
     const reachable: SshConnection = {
       host: host.address,
       port: host.port,
       user: host.user,
       privateKey: args.privateKey,
-      hostKey,
+      hostKey: seen.hostKey,
     };
     const baseline = new HostBaseline(
       `${name}-baseline`,
