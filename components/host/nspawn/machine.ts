@@ -179,6 +179,8 @@ export function describe(id: string) {
     address: spec?.address,
     bridge: spec?.bridge,
     running: supervisor(id) !== undefined,
+    /** Process id of its nspawn, while it runs. */
+    pid: supervisor(id),
     processes: processesOf(id).length,
     log: layout(id).log,
   };
