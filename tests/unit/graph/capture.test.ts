@@ -74,6 +74,15 @@ describe("a captured program", () => {
     await assert.rejects(captureProgram(asks, sampleOptions), /the test has no answer for/);
   });
 
+  it("passes on what an apply throws, instead of waiting for its resource", async () => {
+    const broken = capture(() => {
+      const { store } = soundProgram();
+      const data = { size: store.password.apply((): string => assert.fail("no number")) };
+      new k8s.core.v1.ConfigMap("broken", { data });
+    });
+    await assert.rejects(broken, /no number/);
+  });
+
   it("writes a golden file anew where it differs, and fails", () => {
     const folder = fs.mkdtempSync(path.join(os.tmpdir(), "groundwork-golden-"));
     try {

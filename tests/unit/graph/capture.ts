@@ -76,7 +76,7 @@ export async function captureProgram(main: () => Promise<unknown>, options: Capt
   const monitor = pulumi.runtime.getMonitor() as unknown as Monitor;
   const register = monitor.registerResource.bind(monitor);
   monitor.registerResource = (request, callback) => {
-    additional.set(`${request.getType()}::${request.getName()}`, request.getAdditionalsecretoutputsList());
+    additional.set(`${request.getType()}::${request.getName()}`, secretOutputs(request));
     const inApply = insideApply.getStore() === true;
     return register(request, (error, response) => {
       if (error) failures.push(new Error(`${request.getType()} "${request.getName()}": ${error.message}`));
@@ -86,11 +86,18 @@ export async function captureProgram(main: () => Promise<unknown>, options: Capt
   };
 
   const restore = watchApply();
+  const lost = catchLostRejections();
   try {
-    await pulumi.runtime.runInPulumiStack(main);
-    await pulumi.runtime.disconnect();
+    const run = async () => {
+      await pulumi.runtime.runInPulumiStack(main);
+      await pulumi.runtime.disconnect();
+      // A rejection that nobody holds is told only when the work of this turn is done.
+      await new Promise((resolve) => setImmediate(resolve));
+    };
+    await Promise.race([run(), lost.rejection]);
   } finally {
     restore();
+    lost.stop();
   }
   if (failures.length > 0) throw failures[0]!;
   return new Graph(nodes);
@@ -100,6 +107,13 @@ export async function captureProgram(main: () => Promise<unknown>, options: Capt
 function unanswered(token: string): Error {
   const details = `the program called ${token}, which the test has no answer for`;
   return Object.assign(new Error(details), { details });
+}
+
+/** Outputs that are secret: those that the program names, and all that a command says when it was told a secret. */
+function secretOutputs(request: Request): string[] {
+  const { secrets } = unwrap(request.getObject()?.toJavaScript() ?? {});
+  const said = request.getType().startsWith("command:") && secrets.length > 0 ? ["stdout", "stderr"] : [];
+  return [...request.getAdditionalsecretoutputsList(), ...said];
 }
 
 /** The engine turns these outputs into secrets; a mock has to do it itself. */
@@ -142,4 +156,23 @@ function watchApply(): () => void {
   return () => {
     prototype.apply = original;
   };
+}
+
+/**
+ * What fails while a resource's inputs are worked out (an `apply` that throws) rejects a promise that nobody holds, and the
+ * program would wait for that resource forever. The engine ends the program then, and so does this.
+ */
+function catchLostRejections(): { rejection: Promise<never>; stop: () => void } {
+  const others = process.rawListeners("unhandledRejection") as ((reason: unknown) => void)[];
+  process.removeAllListeners("unhandledRejection");
+  let reject: (reason: Error) => void = () => undefined;
+  const rejection = new Promise<never>((_, refuse) => (reject = refuse));
+  rejection.catch(() => undefined);
+  const listener = (reason: unknown) => reject(reason instanceof Error ? reason : new Error(String(reason)));
+  process.on("unhandledRejection", listener);
+  const stop = () => {
+    process.off("unhandledRejection", listener);
+    for (const other of others) process.on("unhandledRejection", other);
+  };
+  return { rejection, stop };
 }

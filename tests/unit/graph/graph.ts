@@ -97,12 +97,18 @@ export class Graph {
     return found;
   }
 
-  /** Whether `later` is begun only when `earlier` is done. For a component: when all its custom descendants are done. */
+  /** Whether `later` is begun only when `earlier` is done. A component stands for all that is in it. */
   isAfter(later: GraphNode, earlier: GraphNode): boolean {
-    const before = this.before(later);
-    if (earlier.custom) return before.has(earlier.urn);
-    const inside = this.descendants(earlier).filter((node) => node.custom);
-    return inside.length > 0 && inside.every((node) => before.has(node.urn));
+    const first = this.work(earlier);
+    const then = this.work(later);
+    return (
+      first.length > 0 && then.length > 0 && then.every((node) => first.every(({ urn }) => this.before(node).has(urn)))
+    );
+  }
+
+  /** What the engine does for a node: the node itself, or everything in a component. */
+  private work(node: GraphNode): GraphNode[] {
+    return node.custom ? [node] : this.descendants(node).filter(({ custom }) => custom);
   }
 
   children(node: GraphNode): GraphNode[] {

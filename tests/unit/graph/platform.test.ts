@@ -21,6 +21,7 @@ describe("the graph of the first platform", () => {
   it("is wired as the engine needs it", () => {
     properties.assertExplicitProviders(graph);
     properties.assertParents(graph, ["cluster", "foundation", "app", "ca", "cnpg", "app-db", "api", "traefik"]);
+    properties.assertNames(graph);
     properties.assertNamespacesFirst(graph);
     properties.assertAfterDefinitions(graph, { "postgresql.cnpg.io": "cnpg" });
     properties.assertNothingInApply(graph);

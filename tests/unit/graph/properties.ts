@@ -35,13 +35,17 @@ export function assertParents(graph: Graph, roots: readonly string[]): void {
 }
 
 /**
- * Logical names are kebab-case and named after the component that they belong to, or after one above it, and they and the
- * objects' names are short enough for Kubernetes.
+ * Logical names are kebab-case and named after the component that they belong to, one above it, or another one that they are made
+ * for (a certificate), and they and the objects' names are short enough for Kubernetes. `groups` only hold others together.
  */
-export function assertNames(graph: Graph): void {
+export function assertNames(graph: Graph, groups: readonly string[] = []): void {
+  const components = graph.nodes.filter(({ custom }) => !custom).map(({ name }) => name);
   const findings = graph.nodes.flatMap((node) => {
-    const above = graph.ancestors(node);
-    const belongs = above.length === 0 || above.some(({ name }) => isNamedAfter(node.name, name));
+    const above = graph.ancestors(node).filter(({ name }) => !groups.includes(name));
+    const belongs =
+      above.length === 0 ||
+      above.some(({ name }) => isNamedAfter(node.name, name)) ||
+      components.some((name) => node.name.startsWith(`${name}-`));
     const name = node.inputs["metadata"]?.name;
     return [
       ...(/^[a-z0-9]+(-[a-z0-9]+)*$/.test(node.name) ? [] : [`${title(node)} is not in kebab case`]),

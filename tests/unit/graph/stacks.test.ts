@@ -1,0 +1,87 @@
+import * as assert from "node:assert/strict";
+import { assertGolden } from "./golden";
+import { Graph, GraphNode } from "./graph";
+import { policyViolations } from "./policies";
+import * as properties from "./properties";
+import { captureStack } from "./stacks";
+
+/** Components and resources that the program's root makes itself. */
+const roots: Record<string, string[]> = {
+  dev: ["hosts-key", "server-1", "k3s", "platform", "local-names"],
+  prod: ["hosts-key", "server-1", "k3s", "platform"],
+};
+
+for (const [stack, ownRoots] of Object.entries(roots)) {
+  describe(`the graph of the stack ${stack}`, function () {
+    this.timeout(60_000);
+    let graph: Graph;
+    before(async () => {
+      graph = await captureStack(stack);
+    });
+
+    const named = (name: string): GraphNode => {
+      const found = graph.nodes.find((node) => node.name === name);
+      return found ?? assert.fail(`no ${name} in the graph`);
+    };
+    const inOrder = (...nodes: GraphNode[]): void => {
+      for (const [index, later] of nodes.entries()) {
+        for (const earlier of nodes.slice(0, index)) {
+          assert.ok(graph.isAfter(later, earlier), `${later.name} does not come after ${earlier.name}`);
+        }
+      }
+    };
+
+    it("breaks no policy", async () => {
+      assert.deepEqual(
+        (await policyViolations(graph)).map(({ message }) => message),
+        [],
+      );
+    });
+
+    it("gives every Kubernetes resource the cluster's provider, and every resource a parent", () => {
+      assert.equal(graph.ofType("pulumi:providers:kubernetes").length, 1);
+      properties.assertExplicitProviders(graph);
+      properties.assertParents(graph, ownRoots);
+      properties.assertNames(graph, ["platform"]);
+    });
+
+    it("goes from the host to the cluster, the operator, the database, the API and the edge", () => {
+      const object = (kind: string, namespace: string) =>
+        graph.objects(kind, namespace)[0] ?? assert.fail(`no ${kind} in ${namespace}`);
+      inOrder(
+        named("hosts-key"),
+        named("server-1"),
+        named("k3s-server-1-install"),
+        named("k3s-provider"),
+        named("cnpg-system-namespace"),
+        object("Deployment", "cnpg-system"),
+        object("Cluster", "app"),
+        object("Deployment", "app"),
+      );
+      inOrder(named("k3s-provider"), named("traefik-tls"), object("Deployment", "traefik"));
+    });
+
+    it("puts namespaces before what is in them, and definitions before their custom resources", () => {
+      properties.assertNamespacesFirst(graph);
+      properties.assertAfterDefinitions(graph, { "postgresql.cnpg.io": "cnpg" });
+    });
+
+    it("makes nothing in apply, and the same resources in a preview", async () => {
+      properties.assertNothingInApply(graph);
+      const preview = await captureStack(stack, { preview: true });
+      assert.deepEqual(preview.toGolden(), graph.toGolden());
+    });
+
+    it("hardens every pod", () => {
+      properties.assertHardened(graph);
+      assert.ok(graph.objects("Deployment").length >= 3);
+    });
+
+    it("shows no secret", () => {
+      properties.assertNoLeaks(graph);
+      assert.ok(graph.nodes.filter(({ secrets }) => secrets.length > 0).length >= 5);
+    });
+
+    it("is the one that was reviewed", () => assertGolden(graph, stack));
+  });
+}
