@@ -24,6 +24,7 @@ export interface TraefikArgs {
 const ports = { websecure: 8443, web: 8080, metrics: 9100, ping: 8082 };
 
 const configFolder = "/etc/traefik/routes";
+const configFile = "routes.yaml";
 const certificateFolder = "/etc/traefik/certificate";
 
 const defaultResources: ResourceNeeds = {
@@ -63,7 +64,7 @@ export class Traefik extends pulumi.ComponentResource {
         namespace: this.namespace,
         replicas: args.replicas,
         openPorts: [ports.websecure, ports.web],
-        config: { path: configFolder, files: { "routes.yaml": planRoutes(args.routes, certificateFolder) } },
+        config: { path: configFolder, files: { [configFile]: planRoutes(args.routes, certificateFolder) } },
         files: [{ path: certificateFolder, from: { secret: certificate.secret }, keys: ["tls.crt", "tls.key"] }],
         // Traefik reads the files once: a renewed certificate needs new pods.
         restartOn: { certificate: certificate.certificate },
@@ -146,7 +147,7 @@ function planArguments(): string[] {
     "--metrics.prometheus=true",
     "--metrics.prometheus.entryPoint=metrics",
     "--metrics.prometheus.addRoutersLabels=true",
-    `--providers.file.directory=${configFolder}`,
+    `--providers.file.filename=${configFolder}/${configFile}`,
     // A change of the routes replaces the pods, which is noticed at once; a watch would wait for the kubelet.
     "--providers.file.watch=false",
     "--accessLog=true",

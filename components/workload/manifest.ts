@@ -24,6 +24,8 @@ const kindPhase: Record<string, Phase> = {
   MutatingWebhookConfiguration: "webhooks",
   ValidatingWebhookConfiguration: "webhooks",
   APIService: "webhooks",
+  // The provider waits for a Service's pods, so it must not come before them.
+  Service: "workloads",
   Deployment: "workloads",
   StatefulSet: "workloads",
   DaemonSet: "workloads",

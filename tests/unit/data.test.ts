@@ -22,9 +22,10 @@ describe("an upstream manifest", () => {
 
   it("is sorted into permissions, configuration, webhooks and pods", () => {
     assert.equal(planned("ServiceAccount/cnpg-manager").phase, "access");
-    assert.equal(planned("Service/cnpg-webhook-service").phase, "config");
+    assert.equal(planned("ConfigMap/cnpg-default-monitoring").phase, "config");
     assert.equal(planned("MutatingWebhookConfiguration/cnpg-mutating-webhook-configuration").phase, "webhooks");
     assert.equal(planned("Deployment/cnpg-controller-manager").phase, "workloads");
+    assert.equal(planned("Service/cnpg-webhook-service").phase, "workloads");
   });
 
   it("tells a custom resource's scope from its definition", () => {
