@@ -1,6 +1,17 @@
 import * as fs from "node:fs";
 import * as path from "node:path";
-import { LineCounter, type Node, type Pair, type YAMLMap, isMap, isPair, isScalar, isSeq, parseDocument } from "yaml";
+import {
+  type Document,
+  LineCounter,
+  type Node,
+  type Pair,
+  type YAMLMap,
+  isMap,
+  isPair,
+  isScalar,
+  isSeq,
+  parseDocument,
+} from "yaml";
 import { nearest } from "./nearest";
 import { type Path, type Problem, keyName } from "./problem";
 
@@ -39,10 +50,11 @@ export class StackFile {
       this.problems.push(`${this.name}:${line}: is no YAML: ${error.message.split("\n")[0]}`);
     }
     if (document.errors.length > 0) return;
-    this.read(document.contents);
+    this.read(document);
   }
 
-  private read(contents: Node | null): void {
+  private read(document: Document): void {
+    const contents = document.contents;
     if (contents === null) return;
     if (!isMap(contents)) {
       this.problems.push(`${this.name}:1: must be a map with the key config`);
@@ -63,16 +75,20 @@ export class StackFile {
       this.problems.push(`${this.name}:${this.lineOf(config)}: config must be a map of settings`);
       return;
     }
-    for (const pair of config.items) this.readSetting(pair);
+    for (const pair of config.items) this.readSetting(pair, document);
   }
 
-  private readSetting(pair: Pair): void {
+  private readSetting(pair: Pair, document: Document): void {
     const key = String(pair.key);
     // A key without a namespace is the project's own, as Pulumi has it.
     const colon = key.indexOf(":");
     const namespace = colon < 0 ? NAMESPACE : key.slice(0, colon);
     if (namespace === NAMESPACE) {
-      this.given[key.slice(colon + 1)] = (pair.value as Node | null)?.toJSON();
+      const name = key.slice(colon + 1);
+      if (name in this.given) {
+        this.problems.push(`${this.name}:${this.lineOf(pair.key as Node)}: ${NAMESPACE}:${name} is given twice`);
+      }
+      this.given[name] = (pair.value as Node | null)?.toJS(document);
       return;
     }
     if (OTHERS.includes(namespace)) return;

@@ -55,10 +55,7 @@ export async function startService(config: Config, log: Logger): Promise<Service
     clearInterval(cleaner);
     log.info({ drainDelay: config.drainDelay }, "stopping");
     await sleep(config.drainDelay);
-    // Closing shuts what is idle at that moment; a connection whose answer was on its way then is idle a moment later.
-    const closer = setInterval(() => app.server.closeIdleConnections(), 50);
     await app.close();
-    clearInterval(closer);
     await db.close();
     log.info("stopped");
   };
