@@ -179,7 +179,7 @@ export class Postgres {
   async makeDatabase(name: string, password = randomBytes(9).toString("hex")): Promise<MountedSecret> {
     await this.sql(`CREATE ROLE ${escapeIdentifier(name)} LOGIN PASSWORD ${escapeLiteral(password)}`);
     await this.sql(`CREATE DATABASE ${escapeIdentifier(name)} OWNER ${escapeIdentifier(name)}`);
-    const secret = new MountedSecret(fs.mkdtempSync(path.join(os.tmpdir(), "groundwork-secret-")));
+    const secret = new MountedSecret(fs.mkdtempSync(path.join(this.folder, "secret-")));
     secret.write({ host: "localhost", port: String(this.port), dbname: name, username: name, password });
     return secret;
   }
