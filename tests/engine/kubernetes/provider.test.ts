@@ -1,28 +1,13 @@
 import { strict as assert } from "node:assert";
 import * as k8s from "@pulumi/kubernetes";
-import { openArtifacts } from "../../../artifacts";
-import { ApiServer, KubeObject, simulateNodes, startApiServer, until } from "../apiserver";
+import { ApiServer, KubeObject, until } from "../apiserver";
 import { Provider, Subject, subjects } from "../contract/subjects";
+import { useCluster } from "./cluster";
 import { comparable, Program, Run, Trial, TrialOptions } from "./trial";
 
-const binary = process.env["GROUNDWORK_K3S_BINARY"] ?? openArtifacts().file("k3s").path;
 const canary = "canary-5f1e0c";
 /** What each scenario kept, by plugin kind: the official provider and the stand-in must agree. */
 const kept = new Map<string, Map<string, unknown>>();
-
-let server: ApiServer;
-let nodes: { stop(): Promise<void> };
-
-before(async function () {
-  this.timeout(120_000);
-  server = await startApiServer(binary);
-  nodes = await simulateNodes(server.api, { stuck: (pod) => pod.metadata.labels?.["stuck"] === "yes" });
-});
-after(async function () {
-  this.timeout(30_000);
-  await nodes?.stop();
-  await server?.stop();
-});
 
 const app = { app: "web" };
 
@@ -71,7 +56,10 @@ function application(
 for (const subject of subjects("kubernetes" as Provider)) {
   describe(`kubernetes provider (${subject.kind})`, function () {
     this.timeout(120_000);
+    const cluster = useCluster();
+    let server: ApiServer;
     let trial: Trial;
+    before(() => void (server = cluster()));
     const begin = (name: string, options?: TrialOptions) => (trial = new Trial(subject, server, name, options));
     afterEach(() => trial?.end());
 
@@ -330,9 +318,9 @@ for (const subject of subjects("kubernetes" as Provider)) {
       const up = await trial.up(patched({ added: "1" }));
       assert.equal(up.failed, false, up.errors);
       assert.equal((await trial.up(patched({ other: "1" }))).failed, false);
-      assert.deepEqual(await labelsOf(trial), { own: "1", other: "1" });
+      assert.deepEqual(await labelsOf(server, trial), { own: "1", other: "1" });
       assert.equal((await trial.destroy()).failed, false);
-      assert.deepEqual(await labelsOf(trial), { own: "1" });
+      assert.deepEqual(await labelsOf(server, trial), { own: "1" });
     });
   });
 }
@@ -348,7 +336,7 @@ describe("kubernetes provider: stand-in and official plugin", () => {
   });
 });
 
-async function labelsOf(trial: Trial): Promise<Record<string, string>> {
+async function labelsOf(server: ApiServer, trial: Trial): Promise<Record<string, string>> {
   const namespace: KubeObject = await server.api.get(`/api/v1/namespaces/${trial.namespace}`);
   return Object.fromEntries(
     Object.entries(namespace.metadata.labels ?? {}).filter(([key]) => !key.includes("kubernetes.io")),
