@@ -31,8 +31,6 @@ type Controller struct {
 	ClusterCIDR string
 	Conflist    string // file to write once the pod subnet is known
 	Log         io.Writer
-
-	written string
 }
 
 // Run works until ctx ends. Besides changes it looks again every 15 s: other programs may remove routes or rules.
@@ -223,22 +221,17 @@ func iptables(args ...string) error {
 	return nil
 }
 
-// writeConflist tells containerd how to wire pods; the node becomes Ready by it.
+// writeConflist tells containerd how to wire pods; the node becomes Ready by it. The file is written in place: containerd
+// takes no notice of one that is moved in.
 func (c *Controller) writeConflist(subnet string, mtu int) error {
 	text := conflist(subnet, mtu)
-	if text == c.written {
+	if now, err := os.ReadFile(c.Conflist); err == nil && string(now) == text {
 		return nil
 	}
 	if err := os.MkdirAll(filepath.Dir(c.Conflist), 0o700); err != nil {
 		return err
 	}
-	// In place: containerd loads the folder on a write and not on a create, which is all that it sees of a file
-	// that is renamed into it (cni_conf_syncer.go, syncLoop).
-	if err := os.WriteFile(c.Conflist, []byte(text), 0o600); err != nil {
-		return err
-	}
-	c.written = text
-	return nil
+	return os.WriteFile(c.Conflist, []byte(text), 0o600)
 }
 
 func conflist(subnet string, mtu int) string {
