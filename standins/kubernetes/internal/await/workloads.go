@@ -14,9 +14,8 @@ func deployment(_ context.Context, _ *Waiter, obj *unstructured.Unstructured) (v
 		return waiting("waiting for the Deployment's controller"), nil
 	}
 	updated, ready := integer(obj.Object, "status", "updatedReplicas"), integer(obj.Object, "status", "readyReplicas")
-	available, reason, _ := condition(obj, "Available")
+	available, _, _ := condition(obj, "Available")
 	_, progress, _ := condition(obj, "Progressing")
-	_ = reason
 	if updated >= want && ready >= want && available == "True" &&
 		(progress == "" || progress == "NewReplicaSetAvailable" || integer(obj.Object, "status", "replicas") == updated) {
 		return done(), nil

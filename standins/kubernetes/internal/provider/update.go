@@ -14,7 +14,6 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/client-go/dynamic"
 
-	"groundwork.dev/standins/kubernetes/internal/await"
 	"groundwork.dev/standins/kubernetes/internal/kube"
 	"groundwork.dev/standins/kubernetes/internal/object"
 )
@@ -97,8 +96,7 @@ func (p *Provider) Update(ctx context.Context, req *pulumirpc.UpdateRequest) (*p
 
 // retryUpdate repeats updates that met a newer version of the object, besides what passes by itself.
 func retryUpdate(err error) time.Duration {
-	var owned *await.Error
-	if apierrors.IsConflict(err) && isVersionConflict(err) && !errors.As(err, &owned) {
+	if apierrors.IsConflict(err) && isVersionConflict(err) {
 		return 5 * time.Second
 	}
 	return kube.Transient(err)
