@@ -31,12 +31,13 @@ function inputsOf(entry: Entry, source: Source, lock: Lock, entries: readonly En
     return other.sources.map((inner) => keyOf(other, inner, lock, entries));
   };
   const layerInputs = (layer: Layer): unknown[] =>
-    "debian" in layer
-      ? [resolveTree(layer.debian)]
+    "tar" in layer
+      ? keysOf(layer.tar)
       : (layer.files ?? []).flatMap((file) => ("entry" in file ? keysOf(file.entry) : []));
   switch (source.type) {
     case "download":
     case "pull":
+    case "module-file":
       return lock.upstream(entry.name, entry.version)?.sha256 ?? "";
     case "part-of":
       return keysOf(source.entry);
@@ -50,7 +51,6 @@ function inputsOf(entry: Entry, source: Source, lock: Lock, entries: readonly En
       return { WRITER, go: GO_VERSION, list: imageSetDigest(source.folder, source.list) };
     case "workspace":
       return [...source.inputs.map((input) => pathDigest(path.join(root, source.workspace, input))), lockfileDigest()];
-    case "module-file":
     case "npm":
     case "maven":
       return undefined; // the version is in the source's words
@@ -69,8 +69,23 @@ const pathDigest = (file: string): string =>
 
 const lockfileDigest = (): string => pathDigest(path.join(root, "package-lock.json"));
 
-/** Whether a source builds from the checkout, and so has a recipe that the lock can name. */
-export const hasRecipe = (source: Source): boolean => !["download", "pull", "part-of"].includes(source.type);
+/**
+ * The recipes that the lock names, with their hashes: of everything that is built from upstream's sources or packages. The
+ * project's own sources (stand-ins, workspaces) are locked by git.
+ */
+export function lockedRecipes(lock: Lock, entries: readonly Entry[]): Record<string, string> {
+  const found: Record<string, string> = {};
+  for (const entry of entries) {
+    for (const source of entry.sources) {
+      const fromUpstream = source.type === "go" ? source.parts === "built" : LOCKED.has(source.type);
+      const id = `${entry.name}@${entry.version}/${source.type}-${platform}`;
+      if (fromUpstream) found[id] = keyOf(entry, source, lock, entries);
+    }
+  }
+  return found;
+}
+
+const LOCKED = new Set<Source["type"]>(["debian", "npm", "maven"]);
 
 /** Folder names for messages: where a source's recipe stands. */
 export function whereFrom(source: Source): string {
@@ -88,9 +103,7 @@ export function whereFrom(source: Source): string {
     case "debian":
       return `Debian ${source.debian.suite} packages`;
     case "compose":
-      return source.layers.some((layer) => "debian" in layer)
-        ? "Debian packages and local files"
-        : "the binary built here";
+      return "parts made here";
     case "image-set":
       return `${source.folder}/${source.list}`;
     case "workspace":

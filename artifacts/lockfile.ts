@@ -46,14 +46,17 @@ export class Lock {
     return true;
   }
 
-  /** The recipe's hash as reviewed; undefined where the lock has none yet. */
-  recipe(id: string): string | undefined {
-    return this.content.recipes[id];
+  /** The hashes of the recipes as reviewed, for all platforms. */
+  recipes(): Record<string, string> {
+    return this.content.recipes;
   }
 
-  /** Replaces the hashes of all recipes, so that those of dropped entries go. */
+  /** Notes this platform's recipes; those of entries that are gone go too. */
   setRecipes(recipes: Record<string, string>): void {
-    this.write((content) => (content.recipes = recipes));
+    this.write((content) => {
+      const others = Object.entries(content.recipes).filter(([id]) => !id.endsWith(`-${platform}`));
+      content.recipes = { ...Object.fromEntries(others), ...recipes };
+    });
   }
 
   private write(change: (content: LockFile) => void): void {

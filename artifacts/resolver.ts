@@ -68,7 +68,8 @@ export class Resolver {
       if (source.type === "part-of") visit(source.entry);
       if (source.type === "compose") {
         for (const layer of source.layers) {
-          for (const file of "debian" in layer ? [] : (layer.files ?? [])) if ("entry" in file) visit(file.entry);
+          if ("tar" in layer) visit(layer.tar);
+          else for (const file of layer.files ?? []) if ("entry" in file) visit(file.entry);
         }
       }
       missing.push({ name, seconds: this.durations.last(name, source.type) ?? source.seconds });
@@ -90,7 +91,7 @@ export class Resolver {
     const reasons: string[] = [];
     for (const source of entry.sources) {
       const cached = this.cached(entry, source);
-      if (cached && !this.options.updateLock) return this.options.cache.artifact(cached);
+      if (cached && !this.options.updateLock) return { ...this.options.cache.artifact(cached), parts: source.parts };
       const refusal = await this.refusal(entry, source);
       if (refusal !== undefined) {
         reasons.push(refusal);
@@ -114,7 +115,9 @@ export class Resolver {
   private async refusal(entry: Entry, source: Source): Promise<string | undefined> {
     if (source.type === "part-of") {
       const { parts } = await this.resolve(entryOf(source.entry, this.entries));
-      return parts === source.parts ? undefined : `it comes with the ${source.parts} ${source.entry}`;
+      return parts === source.parts
+        ? undefined
+        : `the ${source.parts} ${source.entry}, which it comes with, is not to be had`;
     }
     const probe = probeOf(source, entry.image);
     if (probe === undefined || (await this.options.reach.of(probe.url, probe.accept))) return undefined;
@@ -142,7 +145,7 @@ export class Resolver {
         const kept = await cache.keep(out, {
           name: entry.name,
           version: entry.version,
-          parts: built.parts ?? source.parts,
+          parts: source.parts,
           key: keyOf(entry, source, lock, this.entries), // the lock may have got its digest
           file: entry.file,
           source: built.source,

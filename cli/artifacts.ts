@@ -5,7 +5,7 @@ import { Cache, type IndexedArtifact } from "../artifacts/cache";
 import { bytes, duration } from "../artifacts/durations";
 import { ArtifactError } from "../artifacts/errors";
 import { exclusively } from "../artifacts/exclusive";
-import { hasRecipe, keyOf } from "../artifacts/keys";
+import { lockedRecipes } from "../artifacts/keys";
 import { Lock } from "../artifacts/lockfile";
 import { Reachability } from "../artifacts/reach";
 import { Resolver } from "../artifacts/resolver";
@@ -61,7 +61,7 @@ export async function ensureArtifacts(
 
 async function addToIndex(cache: Cache, artifact: IndexedArtifact): Promise<void> {
   const known = cache.readIndex().artifacts[artifact.name];
-  if (known?.path === artifact.path && known.sha256 === artifact.sha256) return;
+  if (known && JSON.stringify(known) === JSON.stringify(artifact)) return;
   await exclusively(
     cache.path("locks", "index.lock"),
     () => undefined,
@@ -123,7 +123,7 @@ function layOut(artifact: IndexedArtifact, home: string): void {
   }
 }
 
-/** `npm run artifacts -- [fetch|verify|prune] ...`. Returns the exit code. */
+/** `npm run artifacts -- [list|fetch|lock|verify|prune] ...`. Returns the exit code. */
 export async function artifacts(argv: string[], ui: ArtifactUi = plainUi): Promise<number> {
   const flags = argv.filter((word) => word.startsWith("--"));
   const [verb = "list", ...names] = argv.filter((word) => !word.startsWith("--"));
@@ -136,6 +136,8 @@ export async function artifacts(argv: string[], ui: ArtifactUi = plainUi): Promi
       return 0;
     case "fetch":
       return fetchVerb(names, flags.includes("--update-lock"), ui);
+    case "lock":
+      return noteRecipes(ui);
     case "verify":
       return verify(ui);
     case "prune": {
@@ -144,7 +146,7 @@ export async function artifacts(argv: string[], ui: ArtifactUi = plainUi): Promi
       return 0;
     }
     default:
-      throw new ArtifactError(`artifacts knows no "${verb}"; it knows list, fetch [names], verify and prune`);
+      throw new ArtifactError(`artifacts knows no "${verb}"; it knows list, fetch [names], lock, verify and prune`);
   }
 }
 
@@ -153,7 +155,6 @@ async function fetchVerb(names: string[], updateLock: boolean, ui: ArtifactUi): 
   const found = await ensureArtifacts(names.length > 0 ? names : "all", ui, { updateLock, probeAgain: true });
   if (names.length === 0) {
     await ensureToolchain(ui);
-    recordRecipes(new Lock());
   }
   const size = found.reduce((sum, artifact) => sum + artifact.size, 0);
   ui.say(`${found.length} artefacts in the cache, ${bytes(size)}, ${duration((Date.now() - began) / 1000)}`);
@@ -161,14 +162,11 @@ async function fetchVerb(names: string[], updateLock: boolean, ui: ArtifactUi): 
 }
 
 /** Notes the recipes' hashes, so that a review sees which built artefacts a change changes. */
-function recordRecipes(lock: Lock): void {
-  const recipes: Record<string, string> = {};
-  for (const entry of catalogue) {
-    for (const source of entry.sources.filter(hasRecipe)) {
-      recipes[`${entry.name}@${entry.version}/${source.type}`] = keyOf(entry, source, lock, catalogue);
-    }
-  }
-  if (Object.entries(recipes).some(([id, key]) => lock.recipe(id) !== key)) lock.setRecipes(recipes);
+function noteRecipes(ui: ArtifactUi): number {
+  const lock = new Lock();
+  lock.setRecipes(lockedRecipes(lock, catalogue));
+  ui.say("artifacts/lock.json has the recipes as they are; review and commit it");
+  return 0;
 }
 
 async function verify(ui: ArtifactUi): Promise<number> {

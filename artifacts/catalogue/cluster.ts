@@ -57,6 +57,7 @@ export const cluster: Entry[] = [
         type: "debian",
         parts: "official",
         seconds: 45,
+        devices: true,
         debian: {
           suite: "bookworm",
           variant: "minbase",

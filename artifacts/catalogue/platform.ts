@@ -1,4 +1,4 @@
-import type { Entry } from "./types";
+import type { DebianTree, Entry } from "./types";
 
 // renovate: datasource=docker depName=traefik
 const TRAEFIK = "v3.6.15";
@@ -144,24 +144,9 @@ export const platformEntries: Entry[] = [
       {
         type: "compose",
         parts: "built",
-        seconds: 60,
+        seconds: 5,
         layers: [
-          {
-            debian: {
-              suite: "trixie",
-              variant: "extract",
-              packages: [
-                `postgresql-${POSTGRESQL_MAJOR}`,
-                `postgresql-client-${POSTGRESQL_MAJOR}`,
-                "bash",
-              "dash",
-                "coreutils",
-                "libc-bin",
-                "base-files",
-              ],
-              remove: [...UNUSED, ...UNUSED_OF_POSTGRESQL],
-            },
-          },
+          { tar: "debian-postgresql" },
           {
             // CloudNativePG runs instances as user and group 26.
             files: [
@@ -195,17 +180,10 @@ export const platformEntries: Entry[] = [
     sources: [
       {
         type: "compose",
-        parts: "built",
+        parts: "official", // the project's own: there is no other
         seconds: 60,
         layers: [
-          {
-            debian: {
-              suite: "trixie",
-              variant: "extract",
-              packages: ["nodejs", "base-files", "tzdata"],
-              remove: [...UNUSED, "/usr/share/nodejs", "/usr/share/node_modules", "/usr/lib/node_modules"],
-            },
-          },
+          { tar: "debian-node" },
           {
             files: [
               { entry: "api-bundle", to: "/app/server.cjs", mode: 0o644 },
@@ -224,6 +202,27 @@ export const platformEntries: Entry[] = [
       },
     ],
   },
+  debianLayer("debian-postgresql", "PostgreSQL and what it needs", {
+    suite: "trixie",
+    variant: "extract",
+    packages: [
+      `postgresql-${POSTGRESQL_MAJOR}`,
+      `postgresql-client-${POSTGRESQL_MAJOR}`,
+      "bash",
+      "dash",
+      "coreutils",
+      "libc-bin",
+      "base-files",
+    ],
+    remove: [...UNUSED, ...UNUSED_OF_POSTGRESQL],
+  }),
+  debianLayer("debian-node", "Node and what it needs", {
+    suite: "trixie",
+    variant: "extract",
+    packages: ["nodejs", "base-files", "tzdata"],
+    // Debian's Node loads parts of itself (lexer, undici, acorn) from /usr/share/nodejs: without, it ends at once.
+    remove: [...UNUSED, "/usr/share/node_modules", "/usr/lib/node_modules"],
+  }),
   {
     name: "api-bundle",
     version: API,
@@ -234,7 +233,7 @@ export const platformEntries: Entry[] = [
     sources: [
       {
         type: "workspace",
-        parts: "built",
+        parts: "official",
         seconds: 10,
         workspace: "apps/api",
         script: "bundle",
@@ -255,5 +254,18 @@ function binary(name: string, version: string, title: string, seconds: number): 
     file: name,
     internal: true,
     sources: [{ type: "go", parts: "built", seconds, folder: `artifacts/recipes/${name}`, output: name }],
+  };
+}
+
+/** Debian packages as a layer, kept apart from the images on it: those change more often. */
+function debianLayer(name: string, about: string, debian: DebianTree): Entry {
+  return {
+    name,
+    version: debian.suite,
+    kind: "file",
+    about,
+    file: "layer.tar",
+    internal: true,
+    sources: [{ type: "debian", parts: "official", seconds: 60, debian }],
   };
 }

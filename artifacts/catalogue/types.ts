@@ -70,6 +70,8 @@ export interface ModuleFileSource extends SourceBase {
 export interface DebianSource extends SourceBase {
   type: "debian";
   debian: DebianTree;
+  /** Keep the nodes of /dev: a machine needs them, an image must not have them. Default false. */
+  devices?: boolean;
 }
 
 /** A tree of Debian packages. */
@@ -141,8 +143,8 @@ export type Source =
   | NpmSource
   | MavenSource;
 
-/** A layer: Debian packages unpacked, or single files. */
-export type Layer = { debian: DebianTree } | FilesLayer;
+/** A layer: another entry, which is a tar, or single files. */
+export type Layer = { tar: string } | FilesLayer;
 
 export interface FilesLayer {
   files?: FileSpec[];

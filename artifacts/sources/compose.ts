@@ -9,7 +9,7 @@ import { writeLayer, type LayerFile, type LayerItem } from "../image/layer";
 import { composeImage, referenceOf, writeLayout, type Image } from "../image/layout";
 import { run } from "../run";
 import type { Built, BuildContext } from "./context";
-import { debianFile, debianTar } from "./debian";
+import { debianFile } from "./debian";
 
 /** Puts an image together from Debian packages and other entries' results. */
 export async function compose(source: ComposeSource, context: BuildContext): Promise<Built> {
@@ -21,11 +21,12 @@ export async function compose(source: ComposeSource, context: BuildContext): Pro
   }
   const image = composeImage(entry.image, layers, source.config);
   await writeLayout([image], path.join(context.out, entry.file));
-  return { source: source.layers.map(describe).join("; "), ref: referenceOf(image) };
+  const parts = await Promise.all(source.layers.map((layer) => describe(layer, context)));
+  return { source: parts.flat().join("; "), ref: referenceOf(image) };
 }
 
 async function makeLayer(layer: Layer, file: string, context: BuildContext): Promise<LayerFile> {
-  if ("debian" in layer) return debianTar(layer.debian, file, false, context);
+  if ("tar" in layer) return context.need(layer.tar);
   const items: LayerItem[] = [];
   for (const spec of layer.files ?? []) {
     if ("text" in spec) items.push({ ...spec, kind: "text" });
@@ -36,10 +37,11 @@ async function makeLayer(layer: Layer, file: string, context: BuildContext): Pro
   return writeLayer(items, file);
 }
 
-function describe(layer: Layer): string {
-  if ("debian" in layer) return `Debian ${layer.debian.suite}: ${layer.debian.packages.join(" ")}`;
-  const files = (layer.files ?? []).map((spec) => ("entry" in spec ? spec.entry : spec.to));
-  return files.join(" ");
+/** What a layer was made from, without the texts that stand in the catalogue. */
+async function describe(layer: Layer, context: BuildContext): Promise<string[]> {
+  const entries =
+    "tar" in layer ? [layer.tar] : (layer.files ?? []).flatMap((file) => ("entry" in file ? [file.entry] : []));
+  return Promise.all(entries.map(async (name) => (await context.need(name)).source));
 }
 
 const imageSetSchema = z.object({

@@ -2,7 +2,6 @@ import type { Entry } from "../catalogue/types";
 import type { GoToolchain } from "../go/toolchain";
 import type { Lock } from "../lockfile";
 import type { IndexedArtifact } from "../cache";
-import type { Parts } from "../types";
 
 /** Where progress goes. */
 export interface ArtifactUi {
@@ -36,6 +35,4 @@ export interface Built {
   source: string;
   /** Reference of an image. */
   ref?: string;
-  /** Where it differs from the source's own. */
-  parts?: Parts;
 }

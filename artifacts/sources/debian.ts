@@ -37,7 +37,7 @@ export function resolveTree(tree: DebianTree): DebianTree {
 /** Makes the archive of a whole system. */
 export async function debian(source: DebianSource, context: BuildContext): Promise<Built> {
   const tree = resolveTree(source.debian);
-  await debianTar(tree, path.join(context.out, context.entry.file), true, context);
+  await debianTar(tree, path.join(context.out, context.entry.file), source.devices ?? false, context);
   return { source: `Debian ${tree.suite}: ${tree.packages.join(" ")}` };
 }
 

@@ -2,10 +2,10 @@ import * as fs from "node:fs";
 import * as path from "node:path";
 import { root } from "../../cli/paths";
 import type { GoSource, ModuleFileSource } from "../catalogue/types";
-import { ArtifactError } from "../errors";
+import { ArtifactError, ChecksumMismatch } from "../errors";
 import { goVersionOf, readRecipe, recipeFolders, requiredVersion, type Recipe } from "../go/recipe";
 import type { GoToolchain } from "../go/toolchain";
-import { inputFiles } from "../hash";
+import { inputFiles, sha256File } from "../hash";
 import { run } from "../run";
 import type { Built, BuildContext } from "./context";
 
@@ -93,6 +93,13 @@ export async function moduleFile(source: ModuleFileSource, context: BuildContext
   const to = path.join(context.out, context.entry.file);
   fs.copyFileSync(from, to);
   fs.chmodSync(to, 0o644);
+  const { entry, lock } = context;
+  const digest = await sha256File(to);
+  const locked = context.updateLock ? undefined : lock.upstream(entry.name, entry.version);
+  if (locked && locked.sha256 !== digest) {
+    throw new ChecksumMismatch(entry.name, `${module}/${source.path}`, locked.sha256, digest, "artifacts/lock.json");
+  }
+  if (!locked) lock.record(entry.name, entry.version, { from: `${module}/${source.path}`, sha256: digest });
   return { source: `${module}/${source.path}` };
 }
 

@@ -4,8 +4,8 @@ import * as path from "node:path";
 import { catalogue, entryOf, TOOLCHAIN } from "../../../artifacts/catalogue";
 import { goVersionOf, readRecipe } from "../../../artifacts/go/recipe";
 import { GO_VERSION, isAtLeast } from "../../../artifacts/go/toolchain";
-import { keyOf } from "../../../artifacts/keys";
-import { Lock } from "../../../artifacts/lockfile";
+import { keyOf, lockedRecipes } from "../../../artifacts/keys";
+import { Lock, platform } from "../../../artifacts/lockfile";
 
 const root = path.resolve(__dirname, "..", "..", "..");
 const goSources = catalogue.flatMap((entry) =>
@@ -91,7 +91,7 @@ describe("the catalogue of outside artefacts", () => {
         if (source.type === "part-of") entryOf(source.entry);
         if (source.type !== "compose") continue;
         for (const layer of source.layers) {
-          for (const file of "debian" in layer ? [] : (layer.files ?? [])) if ("entry" in file) entryOf(file.entry);
+          for (const file of "tar" in layer ? [] : (layer.files ?? [])) if ("entry" in file) entryOf(file.entry);
         }
       }
     }
@@ -115,6 +115,18 @@ describe("the catalogue of outside artefacts", () => {
     for (const id of [...Object.keys(upstream), ...Object.keys(recipes)]) {
       assert.ok(known.has(id.slice(0, id.lastIndexOf("/"))), `${id} is in the lock and not in the catalogue`);
     }
+  });
+
+  it("has in the lock the recipe of everything that is built from upstream's sources", () => {
+    const lock = new Lock();
+    const mine = Object.entries(lock.recipes()).filter(([id]) => id.endsWith(`-${platform}`));
+    const wanted = lockedRecipes(lock, catalogue);
+    assert.deepEqual(
+      Object.fromEntries(mine),
+      wanted,
+      "a recipe changed: run npm run artifacts -- lock, and commit it",
+    );
+    assert.ok(Object.keys(wanted).some((id) => id.startsWith("traefik-binary@")));
   });
 
   it("carries a renovate comment for each version that upstream decides", () => {
