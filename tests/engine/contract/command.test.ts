@@ -104,20 +104,28 @@ const details: Case = {
 const secrecy: Case = {
   scrub,
   scenario: () => ({
-    name: "a secret input makes the output secret",
+    name: "secret inputs stay secret; output is secret only where the program says so",
     steps: [
       {
         verb: "up",
         program: () => {
-          new command.local.Command("env", { create: "echo $A", environment: { A: pulumi.secret("hidden") } });
-          new command.local.Command("plain", { create: "echo open" });
+          const environment = { A: pulumi.secret("hidden") };
+          new command.local.Command("open", { create: "echo $A", environment });
+          new command.local.Command(
+            "said",
+            { create: "echo $A", environment },
+            { additionalSecretOutputs: ["stdout"] },
+          );
+          new command.local.Command("script", { create: pulumi.secret("echo word") });
         },
       },
     ],
   }),
   expect: ([s]) => {
-    assert.deepEqual(output(s!, "env", "stdout"), { secret: "hidden" });
-    assert.equal(output(s!, "plain", "stdout"), "open");
+    assert.deepEqual(output(s!, "open", "environment"), { A: { secret: "hidden" } });
+    assert.equal(output(s!, "open", "stdout"), "hidden");
+    assert.deepEqual(output(s!, "said", "stdout"), { secret: "hidden" });
+    assert.deepEqual(output(s!, "script", "create"), { secret: "echo word" });
   },
 };
 

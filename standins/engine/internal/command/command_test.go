@@ -53,6 +53,16 @@ func TestLocalCommandHandsItsOutputToTheNextRun(t *testing.T) {
 	}
 }
 
+func TestRunFunction(t *testing.T) {
+	out, err := tester().Invoke("command:local:run", provider.PropsOf(map[string]any{"command": "cat; echo $A", "stdin": "in ", "environment": map[string]any{"A": "env"}}))
+	if err != nil || out["stdout"].StringValue() != "in env" {
+		t.Fatalf("%v %v", out, err)
+	}
+	if _, err := tester().Invoke("command:local:run", provider.Props{}); err == nil || !strings.Contains(err.Error(), "command") {
+		t.Fatalf("error %v", err)
+	}
+}
+
 func TestFailedCommandTellsWhatItPrinted(t *testing.T) {
 	_, err := tester().Create("command:local:Command", provider.PropsOf(map[string]any{"create": "echo no good >&2; exit 3"}), false)
 	if err == nil || !strings.Contains(err.Error(), "exit status 3") || !strings.Contains(err.Error(), "no good") {
@@ -89,7 +99,8 @@ func TestRemoteCommand(t *testing.T) {
 	if got := st.Text("stdout"); got != "in\nenv" {
 		t.Fatalf("stdout %q", got)
 	}
-	if !st.Props["connection"].IsSecret() || !st.Inputs["connection"].IsSecret() {
+	inner := st.Inputs["connection"].SecretValue().Element.ObjectValue()
+	if !st.Props["connection"].IsSecret() || !inner["privateKey"].IsSecret() || inner["hostKey"].IsSecret() {
 		t.Fatal("the connection holds the private key and must be a secret")
 	}
 	in["environment"] = provider.Value(map[string]any{"B": "not accepted"})

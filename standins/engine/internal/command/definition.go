@@ -10,6 +10,7 @@ import (
 
 var (
 	str      = provider.Field{Kind: provider.String}
+	secret   = provider.Field{Kind: provider.String, Secret: true}
 	boolean  = provider.Field{Kind: provider.Bool}
 	triggers = provider.Field{Kind: provider.List, Replace: true}
 	strList  = provider.Field{Kind: provider.List, Elem: &str}
@@ -33,22 +34,18 @@ func Definition(version string) *provider.Definition {
 
 // connectionField describes how to reach a machine. The whole of it is a secret, as it holds the key.
 func connectionField() provider.Field {
-	fields := func(proxy bool) map[string]provider.Field {
-		f := map[string]provider.Field{
-			"agentSocketPath": str, "hostKey": str, "password": str, "privateKey": str, "privateKeyPassword": str,
+	fields := func() map[string]provider.Field {
+		return map[string]provider.Field{
+			"agentSocketPath": str, "hostKey": str, "password": secret, "privateKey": secret, "privateKeyPassword": secret,
 			"host":           {Kind: provider.String, Required: true},
 			"user":           {Kind: provider.String, Default: "root"},
 			"port":           {Kind: provider.Number, Default: 22.0},
 			"dialErrorLimit": {Kind: provider.Integer, Default: 10.0},
 			"perDialTimeout": {Kind: provider.Integer, Default: 15.0},
 		}
-		if proxy {
-			delete(f, "proxy")
-		}
-		return f
 	}
-	all := fields(false)
-	all["proxy"] = provider.Field{Kind: provider.Object, Fields: fields(true)}
+	all := fields()
+	all["proxy"] = provider.Field{Kind: provider.Object, Fields: fields()}
 	return provider.Field{Kind: provider.Object, Fields: all, Required: true, Secret: true}
 }
 

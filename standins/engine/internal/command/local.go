@@ -69,22 +69,10 @@ func localCommand() *provider.Resource {
 // runner runs a script and puts what it printed into outs, in which the output of the run before it stands.
 type runner func(c *provider.Call, in *commandInputs, script string, outs provider.Props) error
 
-// lifecycle gives a command resource its operations: update runs the update script, or create when there is none, and delete
+// lifecycle gives a command resource its operations. Output is no secret because an input is one, as in the official provider: a
+// program that prints secrets says additionalSecretOutputs. Update runs the update script, or create when there is none, and delete
 // runs the delete script with the state's connection.
 func lifecycle(r *provider.Resource, run runner) *provider.Resource {
-	secrecy := func(c *provider.Call, outs provider.Props) provider.Props {
-		for _, v := range []resource.PropertyKey{"create", "update", "delete", "stdin", "environment", "interpreter", "dir"} {
-			if in, has := c.Inputs[v]; has && provider.HasSecret(in) {
-				for _, k := range []resource.PropertyKey{"stdout", "stderr"} {
-					if o, has := outs[k]; has {
-						outs[k] = resource.MakeSecret(o)
-					}
-				}
-				break
-			}
-		}
-		return outs
-	}
 	r.Create = func(c *provider.Call) (string, provider.Props, error) {
 		var in commandInputs
 		if err := c.Decode(&in); err != nil {
@@ -96,7 +84,7 @@ func lifecycle(r *provider.Resource, run runner) *provider.Resource {
 				return "", nil, err
 			}
 		}
-		return uniqueID(c.Name), secrecy(c, outs), nil
+		return uniqueID(c.Name), outs, nil
 	}
 	r.Update = func(c *provider.Call) (provider.Props, error) {
 		var in commandInputs
@@ -119,7 +107,7 @@ func lifecycle(r *provider.Resource, run runner) *provider.Resource {
 		if err := run(c, &in, *script, outs); err != nil {
 			return nil, err
 		}
-		return secrecy(c, outs), nil
+		return outs, nil
 	}
 	r.Delete = func(c *provider.Call) error {
 		var in commandInputs

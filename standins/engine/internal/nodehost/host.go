@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,6 +15,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/pulumi/pulumi/sdk/v3"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/util/rpcutil"
 	rpc "github.com/pulumi/pulumi/sdk/v3/proto/go"
 	"google.golang.org/grpc"
@@ -77,11 +79,11 @@ func (h *host) Run(ctx context.Context, r *rpc.RunRequest) (*rpc.RunResponse, er
 	if err != nil {
 		return &rpc.RunResponse{Error: err.Error()}, nil
 	}
-	config, err := json.Marshal(r.GetConfig())
+	config, err := jsonOr(r.GetConfig(), len(r.GetConfig()), "{}")
 	if err != nil {
 		return nil, err
 	}
-	secretKeys, err := json.Marshal(r.GetConfigSecretKeys())
+	secretKeys, err := jsonOr(r.GetConfigSecretKeys(), len(r.GetConfigSecretKeys()), "[]")
 	if err != nil {
 		return nil, err
 	}
@@ -107,7 +109,7 @@ func (h *host) Run(ctx context.Context, r *rpc.RunRequest) (*rpc.RunResponse, er
 
 	cmd := exec.Command(opts.node(), args...)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = r.GetPwd(), os.Stdout, os.Stderr
-	cmd.Env = append(append(os.Environ(), opts.env(info.GetRootDirectory())...), "PULUMI_CONFIG="+string(config), "PULUMI_CONFIG_SECRET_KEYS="+string(secretKeys))
+	cmd.Env = append(append(os.Environ(), opts.env(info.GetRootDirectory())...), "PULUMI_CONFIG="+config, "PULUMI_CONFIG_SECRET_KEYS="+secretKeys)
 	err = h.run(ctx, cmd)
 	var exit *exec.ExitError
 	switch {
@@ -129,36 +131,77 @@ func (h *host) RunPlugin(r *rpc.RunPluginRequest, s rpc.LanguageRuntime_RunPlugi
 		return err
 	}
 	defer closer.Close()
-	dir, analyzer := r.GetInfo().GetProgramDirectory(), r.GetKind() == "analyzer"
-	entry, pwd := "cmd/run-plugin", r.GetPwd()
-	if analyzer {
-		entry = "cmd/run-policy-pack"
+	opts := optionsOf(r.GetInfo())
+	if r.GetKind() == "analyzer" {
+		err = h.runPolicyPack(s.Context(), r, opts, stdout, stderr)
+	} else {
+		err = h.runNodePlugin(s.Context(), r, opts, stdout, stderr)
 	}
-	script, err := resolveEntry(dir, entry)
-	if err != nil {
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
 		return err
 	}
-	opts := optionsOf(r.GetInfo())
-	args := append(opts.nodeArgs(), script)
-	if analyzer {
-		// A pack's server reads ./package.json, so its working directory is its own; its entry point expects the engine's
-		// address before the pack.
-		args, pwd = append(append(args, r.GetArgs()...), dir), dir
-	} else {
-		args = append(append(args, dir), r.GetArgs()...)
-	}
-	cmd := exec.Command(opts.node(), args...)
-	cmd.Dir, cmd.Stdout, cmd.Stderr = pwd, stdout, stderr
-	cmd.Env = append(append(os.Environ(), r.GetEnv()...), opts.env(dir)...)
 	code := 0
-	if err := h.run(s.Context(), cmd); err != nil {
-		var exit *exec.ExitError
-		if !errors.As(err, &exit) {
-			return err
-		}
+	if exit != nil {
 		code = exit.ExitCode()
 	}
 	return s.Send(&rpc.RunPluginResponse{Output: &rpc.RunPluginResponse_Exitcode{Exitcode: int32(code)}})
+}
+
+func (h *host) runNodePlugin(ctx context.Context, r *rpc.RunPluginRequest, opts options, stdout, stderr io.Writer) error {
+	dir := r.GetInfo().GetProgramDirectory()
+	script, err := resolveEntry(dir, "cmd/run-plugin")
+	if err != nil {
+		return err
+	}
+	cmd := exec.Command(opts.node(), append(append(opts.nodeArgs(), script, dir), r.GetArgs()...)...)
+	cmd.Dir, cmd.Stdout, cmd.Stderr, cmd.Env = r.GetPwd(), stdout, stderr, append(r.GetEnv(), opts.env(dir)...)
+	return h.run(ctx, cmd)
+}
+
+// runPolicyPack runs a policy pack. Its library expects the stack's names and configuration in the environment when it starts,
+// while the engine tells them to a pack that runs: the SDK's proxy stands between the two. A pack reads ./package.json, so its working
+// directory is its own.
+func (h *host) runPolicyPack(ctx context.Context, r *rpc.RunPluginRequest, opts options, stdout, stderr io.Writer) error {
+	dir := r.GetInfo().GetProgramDirectory()
+	script, err := resolveEntry(dir, "cmd/run-policy-pack")
+	if err != nil {
+		return err
+	}
+	proxy, packOut, err := sdk.NewPolicyProxy(ctx, stdout)
+	if err != nil {
+		return err
+	}
+	config, err := proxy.AwaitConfiguration(ctx)
+	if err != nil {
+		return fmt.Errorf("the engine did not tell the policy pack about the stack: %w", err)
+	}
+	cmd := exec.Command(opts.node(), append(append(append(opts.nodeArgs(), script), r.GetArgs()...), dir)...)
+	cmd.Dir, cmd.Stdout, cmd.Stderr = dir, packOut, stderr
+	if cmd.Env, err = packEnv(append(r.GetEnv(), opts.env(dir)...), config); err != nil {
+		return err
+	}
+	return h.runUntil(ctx, cmd, func() error { return proxy.Attach(ctx, cmd) })
+}
+
+// packEnv adds what a policy pack learns of the stack; there is none when a pack is only looked at.
+func packEnv(env []string, config *rpc.AnalyzerStackConfigureRequest) ([]string, error) {
+	if config == nil {
+		return env, nil
+	}
+	for _, pair := range [][2]string{
+		{"ORGANIZATION", config.GetOrganization()}, {"PROJECT", config.GetProject()}, {"STACK", config.GetStack()},
+		{"DRY_RUN", strconv.FormatBool(config.GetDryRun())},
+	} {
+		if pair[1] != "" {
+			env = append(env, "PULUMI_NODEJS_"+pair[0]+"="+pair[1])
+		}
+	}
+	if config.GetConfig() == nil {
+		return env, nil
+	}
+	text, err := json.Marshal(config.GetConfig())
+	return append(env, "PULUMI_CONFIG="+string(text)), err
 }
 
 // Dynamic replaces this process by node with the SDK's provider of dynamic resources; it returns only when that failed.
@@ -174,6 +217,15 @@ func Dynamic(args []string) int {
 	}
 	fmt.Fprintln(os.Stderr, "the provider of dynamic resources could not be started:", err)
 	return 1
+}
+
+// jsonOr renders a map or list, or gives what stands for an empty one.
+func jsonOr(v any, length int, empty string) (string, error) {
+	if length == 0 {
+		return empty, nil
+	}
+	b, err := json.Marshal(v)
+	return string(b), err
 }
 
 func readJSON(path string, into any) error {

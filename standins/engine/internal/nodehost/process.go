@@ -13,7 +13,10 @@ const grace = 5 * time.Second
 
 // run runs a child that can't outlive this process. The kernel sends the death signal when the thread that started the child
 // ends, so the goroutine keeps its thread until the child has ended.
-func (h *host) run(ctx context.Context, cmd *exec.Cmd) error {
+func (h *host) run(ctx context.Context, cmd *exec.Cmd) error { return h.runUntil(ctx, cmd, cmd.Wait) }
+
+// runUntil is run with another way to wait for the child's end.
+func (h *host) runUntil(ctx context.Context, cmd *exec.Cmd, wait func() error) error {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
@@ -36,7 +39,7 @@ func (h *host) run(ctx context.Context, cmd *exec.Cmd) error {
 		case <-ended:
 		}
 	}()
-	err := cmd.Wait()
+	err := wait()
 	close(ended)
 	return err
 }

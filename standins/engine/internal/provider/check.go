@@ -10,8 +10,8 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 )
 
-// applyDefaults puts the table's defaults into inputs that the program left out.
-func applyDefaults(fields map[string]Field, in Props) Props {
+// prepare puts the table's defaults into inputs that the program left out, and marks as secret what the table says, at any depth.
+func prepare(fields map[string]Field, in Props) Props {
 	out := Props{}
 	for k, v := range in {
 		if v.IsNull() {
@@ -29,8 +29,11 @@ func applyDefaults(fields map[string]Field, in Props) Props {
 				if !v.IsObject() {
 					return v
 				}
-				return resource.NewProperty(applyDefaults(f.Fields, v.ObjectValue()))
+				return resource.NewProperty(prepare(f.Fields, v.ObjectValue()))
 			})
+		}
+		if v, has := out[key]; has && f.Secret && !v.IsSecret() {
+			out[key] = resource.MakeSecret(v)
 		}
 	}
 	return out

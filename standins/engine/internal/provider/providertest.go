@@ -161,3 +161,19 @@ func (s *State) Text(key string) string {
 	text, _ := Plain(s.Props[resource.PropertyKey(key)]).(string)
 	return text
 }
+
+// Invoke calls a function.
+func (t *Tester) Invoke(token string, args Props) (Props, error) {
+	m, err := t.marshal("args", args)
+	if err != nil {
+		return nil, err
+	}
+	r, err := t.Server.Invoke(context.Background(), &rpc.InvokeRequest{Tok: token, Args: m})
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range r.GetFailures() {
+		return nil, fmt.Errorf("%s: %s", f.GetProperty(), f.GetReason())
+	}
+	return t.unmarshal("result", r.GetReturn())
+}

@@ -76,6 +76,8 @@ type Resource struct {
 	Delete func(c *Call) error
 	// AutoName fills a missing name in: the logical name and a random ending, kept from then on.
 	AutoName bool
+	// NoIDProperty takes the resource out of its provider's IDProperty.
+	NoIDProperty bool
 	// DeleteFirst says that a replacement can't stand beside what it replaces.
 	DeleteFirst bool
 }

@@ -133,7 +133,10 @@ func (s *Server) resource(urn string) (*Resource, error) {
 func (s *Server) call(ctx context.Context, urn, id string, timeout float64) (*Call, func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	stop := context.AfterFunc(s.ctx, cancel)
-	c := &Call{Context: ctx, URN: resource.URN(urn), Name: resource.URN(urn).Name(), ID: id, server: s, Timeout: time.Duration(timeout * float64(time.Second))}
+	c := &Call{Context: ctx, URN: resource.URN(urn), ID: id, server: s, Timeout: time.Duration(timeout * float64(time.Second))}
+	if urn != "" {
+		c.Name = c.URN.Name()
+	}
 	end := func() { stop(); cancel() }
 	if c.Timeout > 0 {
 		limited, done := context.WithTimeout(ctx, c.Timeout)
@@ -152,7 +155,7 @@ func (s *Server) Check(_ context.Context, r *rpc.CheckRequest) (*rpc.CheckRespon
 	if err != nil {
 		return nil, err
 	}
-	news = applyDefaults(res.Inputs, news)
+	news = prepare(res.Inputs, news)
 	if _, has := news["name"]; res.AutoName && !has {
 		olds, err := s.unmarshal("olds", r.GetOlds())
 		if err != nil {
@@ -160,12 +163,6 @@ func (s *Server) Check(_ context.Context, r *rpc.CheckRequest) (*rpc.CheckRespon
 		}
 		if news["name"], err = autoName(r, olds); err != nil {
 			return nil, err
-		}
-	}
-	for name, f := range res.Inputs {
-		key := resource.PropertyKey(name)
-		if v, has := news[key]; has && f.Secret && !v.IsSecret() {
-			news[key] = resource.MakeSecret(v)
 		}
 	}
 	fails := checkFields("", res.Inputs, news)
@@ -279,7 +276,7 @@ func (s *Server) Create(ctx context.Context, r *rpc.CreateRequest) (*rpc.CreateR
 	if err != nil && id == "" {
 		return nil, err
 	}
-	props, merr := s.marshal("outputs", s.withID(state(res, c.Inputs, outs), id))
+	props, merr := s.marshal("outputs", s.withID(res, state(res, c.Inputs, outs), id))
 	if merr != nil {
 		return nil, merr
 	}
@@ -359,8 +356,8 @@ func state(res *Resource, inputs, outs Props) Props {
 	return all
 }
 
-func (s *Server) withID(props Props, id string) Props {
-	if s.def.IDProperty {
+func (s *Server) withID(res *Resource, props Props, id string) Props {
+	if s.def.IDProperty && !res.NoIDProperty {
 		props["id"] = resource.NewProperty(id)
 	}
 	return props
@@ -410,7 +407,7 @@ func (s *Server) Read(ctx context.Context, r *rpc.ReadRequest) (*rpc.ReadRespons
 	for k, v := range got.Inputs {
 		base[k] = v
 	}
-	props, err := s.marshal("state", s.withID(keepSecrets(nil, state(res, base, got.Outputs), c.State), got.ID))
+	props, err := s.marshal("state", s.withID(res, keepSecrets(nil, state(res, base, got.Outputs), c.State), got.ID))
 	return &rpc.ReadResponse{Id: got.ID, Properties: props, Inputs: inputs}, err
 }
 
@@ -451,7 +448,7 @@ func (s *Server) Update(ctx context.Context, r *rpc.UpdateRequest) (*rpc.UpdateR
 	} else if outs, err = res.Update(c); err != nil {
 		return nil, err
 	}
-	props, err := s.marshal("outputs", s.withID(state(res, c.Inputs, outs), c.ID))
+	props, err := s.marshal("outputs", s.withID(res, state(res, c.Inputs, outs), c.ID))
 	return &rpc.UpdateResponse{Properties: props}, err
 }
 
@@ -485,7 +482,7 @@ func (s *Server) Invoke(ctx context.Context, r *rpc.InvokeRequest) (*rpc.InvokeR
 		return nil, err
 	}
 	out := &rpc.InvokeResponse{}
-	c.Inputs = applyDefaults(f.Inputs, c.Inputs)
+	c.Inputs = prepare(f.Inputs, c.Inputs)
 	for _, fail := range checkFields("", f.Inputs, c.Inputs) {
 		out.Failures = append(out.Failures, &rpc.CheckFailure{Property: fail.Property, Reason: fail.Reason})
 	}

@@ -62,8 +62,9 @@ func bytesResource() *provider.Resource {
 			"length":  {Kind: provider.Integer, Required: true, Replace: true},
 			"keepers": keepers,
 		},
-		Outputs: map[string]provider.Field{"base64": {Kind: provider.String, Secret: true}, "hex": {Kind: provider.String, Secret: true}},
-		Check:   atLeast("length", 1),
+		NoIDProperty: true,
+		Outputs:      map[string]provider.Field{"base64": {Kind: provider.String, Secret: true}, "hex": {Kind: provider.String, Secret: true}},
+		Check:        atLeast("length", 1),
 		Create: func(c *provider.Call) (string, provider.Props, error) {
 			var in struct{ Length int }
 			if err := c.Decode(&in); err != nil {

@@ -27,7 +27,7 @@ func create(t *testing.T, token string, in props) *provider.State {
 }
 
 func TestPasswordHoldsWhatWasAskedFor(t *testing.T) {
-	for range 50 {
+	for range 10 {
 		s := create(t, password, props{"length": 16, "minNumeric": 4, "minUpper": 3, "minSpecial": 2, "overrideSpecial": "_", "lower": false})
 		got := s.Text("result")
 		count := func(chars string) int {
