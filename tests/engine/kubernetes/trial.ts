@@ -87,6 +87,15 @@ export class Trial {
     return (await this.state()).find((resource) => resource.urn.endsWith(`::${name}`));
   }
 
+  /** Makes the state forget a resource, as when the engine dies between a create and its checkpoint. */
+  async forget(name: string): Promise<void> {
+    const stack = await this.stack;
+    const state = await stack.exportStack();
+    const deployment = state.deployment as { resources: StateResource[] };
+    deployment.resources = deployment.resources.filter((resource) => !resource.urn.endsWith(`::${name}`));
+    await stack.importStack(state);
+  }
+
   /** Bytes of the state file and its history, as they lie on disk. */
   files(): string {
     const read = (folder: string): string =>

@@ -37,7 +37,7 @@ func (p *Provider) Create(ctx context.Context, req *pulumirpc.CreateRequest) (*p
 		return nil, err
 	}
 	inputs := object.FromProperties(props)
-	manager := p.fieldManager(nil, inputs)
+	manager := p.fieldManager(req.GetUrn(), nil, inputs)
 	if p.config.renderTo != "" && !(preview && object.HasUnknown(inputs)) {
 		if !preview {
 			if err := p.render(ctx, req.GetUrn(), inputs, props); err != nil {

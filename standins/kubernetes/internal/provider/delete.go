@@ -45,7 +45,7 @@ func (p *Provider) Delete(ctx context.Context, req *pulumirpc.DeleteRequest) (*e
 	if err != nil {
 		return nil, err
 	}
-	manager := p.fieldManager(state, inputs)
+	manager := p.fieldManager(req.GetUrn(), state, inputs)
 	if isPatch(urn.URN(req.GetUrn()), live.GetKind()) {
 		return &emptypb.Empty{}, relinquished(kube.Relinquish(ctx, client, live, manager))
 	}

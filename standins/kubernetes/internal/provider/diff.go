@@ -138,7 +138,7 @@ func (p *Provider) refused(
 		return nil
 	}
 	_, err = update{
-		p: p, client: client, inputs: inputs, oldInputs: old, manager: p.fieldManager(state, inputs), name: live.GetName(), preview: true,
+		p: p, client: client, inputs: inputs, oldInputs: old, manager: p.fieldManager(string(id), state, inputs), name: live.GetName(), preview: true,
 	}.send(ctx)
 	frozen, ok := kube.IsImmutable(err)
 	if !ok {

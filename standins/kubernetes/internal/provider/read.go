@@ -82,7 +82,7 @@ func (p *Provider) Read(ctx context.Context, req *pulumirpc.ReadRequest) (*pulum
 	if adopting {
 		liveInputs = importedInputs(live)
 	}
-	initial, manager := initialVersion(state, inputs), p.fieldManager(state, inputs)
+	initial, manager := initialVersion(state, inputs), p.fieldManager(req.GetUrn(), state, inputs)
 	out, err := p.write(checkpoint(liveInputs, live, known, initial, manager))
 	if err != nil {
 		return nil, err

@@ -1,6 +1,8 @@
 package provider
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
@@ -11,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"groundwork.dev/standins/kubernetes/internal/await"
+	"groundwork.dev/standins/kubernetes/internal/kube"
 	"groundwork.dev/standins/kubernetes/internal/object"
 )
 
@@ -54,10 +57,12 @@ func initialVersion(state resource.PropertyMap, inputs *unstructured.Unstructure
 	return inputs.GetAPIVersion()
 }
 
-// fieldManager names the owner of the resource's fields: the annotation, else the state's, else a new name of its own.
-func (p *Provider) fieldManager(state resource.PropertyMap, inputs *unstructured.Unstructured) string {
+// fieldManager names the owner of the resource's fields: the annotation, else the state's, else a name made of the URN.
+// The official provider makes up a random one; here a create that is repeated because the engine died before it wrote
+// the state meets its own fields, not those of a manager that nobody knows any more.
+func (p *Provider) fieldManager(urn string, state resource.PropertyMap, inputs *unstructured.Unstructured) string {
 	if !p.config.serverSideApply {
-		return "pulumi-kubernetes"
+		return kube.ClientSideManager
 	}
 	if name := object.Annotation(inputs, object.PatchFieldManagerAnnotation); name != "" {
 		return name
@@ -65,11 +70,8 @@ func (p *Provider) fieldManager(state resource.PropertyMap, inputs *unstructured
 	if value, ok := state[fieldManagerKey]; ok && value.IsString() {
 		return value.StringValue()
 	}
-	name, err := resource.NewUniqueName(nil, "pulumi-kubernetes-", 0, 0, nil)
-	if err != nil {
-		return "pulumi-kubernetes-apply"
-	}
-	return name
+	sum := sha256.Sum256([]byte(urn))
+	return "pulumi-kubernetes-" + hex.EncodeToString(sum[:4])
 }
 
 // keepSecret marks in out what is secret in in, as deep as both are objects. All data of a core Secret is secret

@@ -35,7 +35,7 @@ func (p *Provider) Update(ctx context.Context, req *pulumirpc.UpdateRequest) (*p
 	inputs := object.Normalize(object.FromProperties(news))
 	oldInputs, oldLive := parseCheckpoint(state)
 	oldInputs = object.Normalize(oldInputs)
-	initial, manager := initialVersion(state, oldInputs), p.fieldManager(state, inputs)
+	initial, manager := initialVersion(state, oldInputs), p.fieldManager(req.GetUrn(), state, inputs)
 	asGiven := &pulumirpc.UpdateResponse{Properties: req.GetNews()}
 	if p.config.renderTo != "" && !(preview && object.HasUnknown(inputs)) {
 		if !preview {
@@ -86,7 +86,7 @@ func (p *Provider) Update(ctx context.Context, req *pulumirpc.UpdateRequest) (*p
 	if waitErr != nil {
 		return nil, partial(identifier(live), waitErr.Error(), waitErr, out, nil)
 	}
-	if before := p.fieldManager(state, oldInputs); p.config.serverSideApply && before != manager {
+	if before := p.fieldManager(req.GetUrn(), state, oldInputs); p.config.serverSideApply && before != manager {
 		if err := kube.Relinquish(ctx, client, live, before); err != nil {
 			return nil, fmt.Errorf("giving up the fields of manager %q: %w", before, err)
 		}
