@@ -7,6 +7,8 @@ import { explicitProvider } from "./explicit-provider";
 import { highUserIds } from "./high-user-ids";
 import { imageDigests } from "./image-digests";
 import { ingressTls } from "./ingress-tls";
+import { loadBalancerPorts } from "./load-balancer-ports";
+import { namespaceDefaultAccount } from "./namespace-default-account";
 import { namespaceLimitRange } from "./namespace-limit-range";
 import { namespaceNetworkPolicies } from "./namespace-network-policies";
 import { namespaceResourceQuota } from "./namespace-resource-quota";
@@ -43,6 +45,7 @@ import { podDisruptionBudgets } from "./pod-disruption-budgets";
 import { podSecurityLabels } from "./pod-security-labels";
 import { priorityClass } from "./priority-class";
 import { probes } from "./probes";
+import { quietSecretCommands } from "./quiet-secret-commands";
 import { readOnlyRootFilesystem } from "./read-only-root-filesystem";
 import { resourceLimits } from "./resource-limits";
 import { runAsNonRoot } from "./run-as-non-root";
@@ -93,7 +96,10 @@ export const ruleGroups: readonly { title: string; rules: readonly Rule[] }[] = 
     title: "Secrets",
     rules: [noSecretEnv, noSecretConfigMaps, noSecretValues, noCommandLineSecrets, noLongLivedTokens],
   },
-  { title: "Network", rules: [ingressTls, noNodePorts, noExternalIps, noExternalNames, noOpenNetworkPolicies] },
+  {
+    title: "Network",
+    rules: [ingressTls, loadBalancerPorts, noNodePorts, noExternalIps, noExternalNames, noOpenNetworkPolicies],
+  },
   {
     title: "Namespaces",
     rules: [
@@ -102,6 +108,7 @@ export const ruleGroups: readonly { title: string; rules: readonly Rule[] }[] = 
       namespaceNetworkPolicies,
       namespaceLimitRange,
       namespaceResourceQuota,
+      namespaceDefaultAccount,
     ],
   },
   {
@@ -118,7 +125,10 @@ export const ruleGroups: readonly { title: string; rules: readonly Rule[] }[] = 
       noRbacControlPlane,
     ],
   },
-  { title: "The graph and the hosts", rules: [explicitProvider, noHelmRelease, noHostCommandSecrets, sshKeysOnly] },
+  {
+    title: "The graph and the hosts",
+    rules: [explicitProvider, noHelmRelease, noHostCommandSecrets, quietSecretCommands, sshKeysOnly],
+  },
 ];
 
 /** All rules, flat. */

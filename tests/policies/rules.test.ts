@@ -25,7 +25,8 @@ describe("policy rules", () => {
 
   it("have each a change that they refuse", () => {
     const tried = new Set([...cases, ...additions].map(({ rule }) => rule));
-    tried.add("no-secret-values"); // below: it needs secret marks
+    // Below: they need secret marks.
+    for (const rule of ["no-secret-values", "quiet-secret-commands"]) tried.add(rule);
     assert.deepEqual(
       rules.map(({ id }) => id).filter((id) => !tried.has(id)),
       [],
@@ -70,6 +71,17 @@ describe("policy rules", () => {
     const resources = sample();
     set(resources.secret.props, "stringData", new Secret({ password: "x7Gq" }));
     assert.deepEqual(await run(Object.values(resources)), []);
+  });
+
+  it("quiet-secret-commands refuses a command that logs, once it is given a secret", async () => {
+    for (const path of ["stdin", "environment.TOKEN"]) {
+      const resources = sample();
+      set(resources.command.props, path, new Secret("x7Gq"));
+      const says = new RegExp(`is given a secret in ${path} and logs what it prints\\.`);
+      assertRefused(await run(Object.values(resources)), "quiet-secret-commands", says);
+      set(resources.command.props, "logging", "none");
+      assert.deepEqual(await run(Object.values(resources)), []);
+    }
   });
 
   it("never show the value of a secret that they found", async () => {

@@ -79,6 +79,15 @@ export function sample() {
       metadata: inApp("quota"),
       spec: { hard: { pods: "10" } },
     }),
+    defaultAccount: object("kubernetes:core/v1:ServiceAccountPatch", "app-default-account", {
+      kind: "ServiceAccount",
+      metadata: inApp("default"),
+      automountServiceAccountToken: false,
+    }),
+    edge: object("kubernetes:core/v1:Service", "edge", {
+      metadata: inApp("edge"),
+      spec: { type: "LoadBalancer", selector: labels, ports: [{ port: 443 }, { port: 80 }] },
+    }),
     deployment: object("kubernetes:apps/v1:Deployment", "api", {
       metadata: inApp("api"),
       spec: { replicas: 2, selector: { matchLabels: labels }, template: { metadata: { labels }, spec: podSpec() } },
