@@ -7,7 +7,6 @@ export const paths = {
   config: "/etc/rancher/k3s/config.yaml",
   /** Read after the main file; a key with a trailing `+` adds to a list there. */
   cgroupV1: "/etc/rancher/k3s/config.yaml.d/10-cgroup-v1.yaml",
-  registries: "/etc/rancher/k3s/registries.yaml",
   kubeconfig: "/etc/rancher/k3s/k3s.yaml",
   token: "/etc/rancher/k3s/token",
   agentToken: "/etc/rancher/k3s/agent-token",

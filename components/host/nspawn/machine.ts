@@ -15,6 +15,8 @@ export const artifactMount = "/var/lib/groundwork/artifacts";
 const startLimit = 120_000;
 /** Milliseconds that a machine has for its own shutdown, before it is killed. */
 const stopLimit = 15_000;
+/** The same for one that is taken away: none of its files is wanted any more, and pods take long to end. */
+const removeLimit = 5_000;
 
 /** The name that nspawn knows the machine by; also how its processes are told from others. */
 const nspawnName = (id: string): string => `gw-${id.replace("/", "-")}`;
@@ -57,7 +59,7 @@ export function ensure(wanted: MachineSpec): Promise<ReadyMachine> {
     // A machine keeps the root filesystem that it was made from: another one below it would break its upper layer.
     const spec = known ? { ...wanted, rootfs: known.rootfs, rootfsDigest: known.rootfsDigest } : wanted;
     if (known && fixed(known) !== fixed(spec)) {
-      await stop(id);
+      await stop(id, stopLimit);
       if (known.bridge !== spec.bridge) await release(known.bridge, id);
     }
     writeRecord(id, spec);
@@ -141,11 +143,11 @@ async function untilReady(id: string, spec: MachineSpec): Promise<string> {
 }
 
 /** Shuts the machine down; kills it when that takes too long. */
-async function stop(id: string): Promise<void> {
+async function stop(id: string, limit: number): Promise<void> {
   const pid = supervisor(id);
   if (pid !== undefined) {
     signal(pid, "SIGTERM");
-    const gone = await poll(stopLimit, 50, () => !isRunning(pid));
+    const gone = await poll(limit, 50, () => !isRunning(pid));
     if (!gone) signal(pid, "SIGKILL");
   }
   await killAll(id);
@@ -155,7 +157,7 @@ async function stop(id: string): Promise<void> {
 export function remove(of: { stack: string; name: string; bridge: string }): Promise<void> {
   const id = machineId(of);
   return withLock(id, async () => {
-    await stop(id);
+    await stop(id, removeLimit);
     await removeGroups(id);
     // Its propagation folder, which a killed nspawn leaves.
     fs.rmSync(`/run/systemd/nspawn/propagate/${nspawnName(id)}`, { recursive: true, force: true });

@@ -1,0 +1,289 @@
+import * as assert from "node:assert/strict";
+import { spawn, spawnSync } from "node:child_process";
+import * as fs from "node:fs";
+import * as os from "node:os";
+import * as path from "node:path";
+import { openArtifacts } from "../../artifacts";
+import { ensureToolchain } from "../../cli/artifacts";
+import { engineEnvironment } from "../../cli/engine";
+import { root } from "../../cli/paths";
+import type { MachineSpec } from "../../components/host/nspawn/plan";
+import { eventually } from "../support/https";
+import { leftBehind, MachineSnapshot, snapshot } from "../support/machine";
+
+interface Ended {
+  code: number;
+  output: string;
+}
+interface Target {
+  driver: string;
+  [key: string]: unknown;
+}
+
+const tool = path.join(root, "components", "host", "nspawn", "tool.cjs");
+const network = { cidr: "10.44.0.0/24", bridge: "gwe2e3" };
+
+/** A Pulumi project of its own beside the real one, with the program of these tests and the real engine. */
+class Project {
+  readonly stack: string;
+  readonly folder = fs.mkdtempSync(path.join(os.tmpdir(), "groundwork-cluster-"));
+  private env: NodeJS.ProcessEnv = {};
+
+  constructor(stack: string) {
+    this.stack = stack;
+  }
+
+  async open(): Promise<void> {
+    for (const shared of ["components", "node_modules", "tsconfig.json"]) {
+      fs.symlinkSync(path.join(root, shared), path.join(this.folder, shared));
+    }
+    fs.copyFileSync(path.join(root, "package.json"), path.join(this.folder, "package.json"));
+    const runtime = "runtime: { name: nodejs, options: { typescript: true } }";
+    fs.writeFileSync(path.join(this.folder, "Pulumi.yaml"), `name: groundwork-e2e\nmain: index.ts\n${runtime}\n`);
+    fs.writeFileSync(
+      path.join(this.folder, "index.ts"),
+      `export * from ${JSON.stringify(path.join(__dirname, "hosts-program"))};\n`,
+    );
+    const toolchain = await ensureToolchain();
+    const state = path.join(this.folder, "state");
+    fs.mkdirSync(path.join(state, "backend"), { recursive: true });
+    this.env = {
+      ...engineEnvironment(toolchain),
+      ...{
+        GROUNDWORK_STATE_DIR: state,
+        PULUMI_BACKEND_URL: `file://${state}/backend`,
+        PULUMI_CONFIG_PASSPHRASE: "e2e",
+      },
+    };
+    assert.equal((await this.pulumi({}, "stack", "init", this.stack)).code, 0);
+  }
+
+  /** Runs the engine to its end. */
+  pulumi(env: NodeJS.ProcessEnv, ...args: string[]): Promise<Ended> {
+    const child = spawn("pulumi", [...args, "--non-interactive"], { cwd: this.folder, env: { ...this.env, ...env } });
+    const ended: Ended = { code: 1, output: "" };
+    for (const stream of [child.stdout, child.stderr])
+      stream.on("data", (chunk: Buffer) => (ended.output += chunk.toString()));
+    return new Promise((resolve, reject) => {
+      child.on("error", reject);
+      child.on("close", (code) => resolve({ ...ended, code: code ?? 1 }));
+    });
+  }
+
+  async up(target: Target, env: NodeJS.ProcessEnv = {}, ...args: string[]): Promise<void> {
+    const all = { GROUNDWORK_E2E_TARGET: JSON.stringify(target), ...env };
+    const done = await this.pulumi(all, "up", "--yes", "--skip-preview", ...args);
+    assert.equal(done.code, 0, done.output.slice(-4000));
+  }
+
+  async destroy(): Promise<void> {
+    const done = await this.pulumi({}, "destroy", "--yes", "--skip-preview");
+    assert.equal(done.code, 0, done.output.slice(-4000));
+  }
+
+  machineTool(...args: string[]) {
+    return spawnSync(process.execPath, [tool, ...args], { env: this.env, encoding: "utf8", maxBuffer: 1 << 26 });
+  }
+
+  /** Makes a machine by the tool alone, as one that existed before the stack. */
+  makeMachine(spec: MachineSpec): void {
+    const env = { ...this.env, GROUNDWORK_MACHINE: JSON.stringify(spec) };
+    const done = spawnSync(process.execPath, [tool, "ensure"], { env, encoding: "utf8" });
+    assert.equal(done.status, 0, done.stderr);
+  }
+
+  /** What a command inside a machine prints. */
+  inside(machine: string, ...command: string[]): string {
+    return this.machineTool("exec", "--stack", this.stack, machine, "--", ...command).stdout.trim();
+  }
+
+  close(): void {
+    for (const { id } of JSON.parse(this.machineTool("ls", "--json").stdout) as { id: string }[])
+      this.machineTool("delete", id);
+    fs.rmSync(this.folder, { recursive: true, force: true });
+  }
+}
+
+describe("a cluster of one server and two agents", function () {
+  this.timeout(15 * 60_000);
+  this.bail(true);
+
+  const project = new Project("e2e-cluster");
+  const target = { driver: "nspawn", servers: 1, agents: 2, network };
+  const manifest = path.join(project.folder, "crd.yaml");
+  const withCrds = { GROUNDWORK_E2E_MANIFEST: manifest };
+  const nodes = ["server-1", "agent-1", "agent-2"];
+  let untouched: MachineSnapshot;
+
+  const kubectl = (...args: string[]) => project.inside("server-1", "k3s", "kubectl", ...args);
+  const readyNodes = () => {
+    const { items } = JSON.parse(kubectl("get", "nodes", "-o", "json") || '{"items":[]}') as {
+      items: { metadata: { name: string }; status: { conditions: { type: string; status: string }[] } }[];
+    };
+    const isReady = (node: (typeof items)[number]) =>
+      node.status.conditions.some(({ type, status }) => type === "Ready" && status === "True");
+    return items
+      .filter(isReady)
+      .map((node) => node.metadata.name)
+      .sort();
+  };
+
+  before("an engine, and how this computer was", async () => {
+    untouched = snapshot();
+    await project.open();
+    const schema = {
+      type: "object",
+      properties: { spec: { type: "object", description: "long", properties: { size: { type: "integer" } } } },
+    };
+    const names = { plural: "boxes", singular: "box", kind: "Box" };
+    const versions = [{ name: "v1", served: true, storage: true, schema: { openAPIV3Schema: schema } }];
+    const definition = {
+      apiVersion: "apiextensions.k8s.io/v1",
+      kind: "CustomResourceDefinition",
+      metadata: { name: "boxes.e2e.test" },
+    };
+    const spec = { group: "e2e.test", scope: "Namespaced", names, versions };
+    fs.writeFileSync(manifest, `kind: Namespace\n---\n${JSON.stringify({ ...definition, spec })}\n`);
+  });
+
+  after("nothing stays, whatever happened", () => project.close());
+
+  it("comes up in one run, every node Ready", async () => {
+    await project.up(target, withCrds);
+    assert.deepEqual(readyNodes(), [...nodes].sort());
+  });
+
+  it("changes nothing when nothing changed", () => project.up(target, withCrds, "--expect-no-changes"));
+
+  it("serves the definitions of the bundle, without their descriptions", () => {
+    assert.match(kubectl("get", "crd", "boxes.e2e.test", "-o", "json"), /"Established"/);
+    assert.doesNotMatch(kubectl("get", "crd", "boxes.e2e.test", "-o", "jsonpath={.spec}"), /long/);
+  });
+
+  it("answers names through the DNS Service from every machine", async () => {
+    const ask = "exec 3<>/dev/tcp/10.43.0.10/53 && echo open";
+    await eventually(120, async () => {
+      for (const node of nodes) assert.equal(project.inside(node, "timeout", "3", "bash", "-c", ask), "open", node);
+    });
+  });
+
+  it("refuses a pod that the restricted profile forbids", () => {
+    const pod = {
+      apiVersion: "v1",
+      kind: "Pod",
+      metadata: { name: "bad" },
+      spec: { containers: [{ name: "a", image: "a", securityContext: { privileged: true } }] },
+    };
+    const create = `printf '%s' '${JSON.stringify(pod)}' | k3s kubectl create --dry-run=server -n default -f - 2>&1`;
+    assert.match(project.inside("server-1", "sh", "-c", create), /violates PodSecurity "restricted:latest"/);
+  });
+
+  it("answers nobody without a certificate or a token", () => {
+    const ask =
+      "const o={host:'10.44.0.10',port:6443,path:'/api',rejectUnauthorized:false};require('https').get(o,r=>{console.log(r.statusCode);r.resume()})";
+    assert.equal(spawnSync(process.execPath, ["-e", ask], { encoding: "utf8" }).stdout.trim(), "401");
+  });
+
+  it("keeps what is secret in files of root's alone, and out of processes", () => {
+    const modes = project.inside(
+      "server-1",
+      "sh",
+      "-c",
+      "stat -c '%a %n' /etc/rancher/k3s/* /var/lib/rancher/k3s/server/psa.yaml /var/lib/rancher/k3s/server/logs/audit.log /var/lib/rancher/k3s/server/tls/*.crt",
+    );
+    for (const line of modes.split("\n").filter((one) => !one.endsWith(".d"))) assert.match(line, /^600 /, line);
+    for (const node of nodes) {
+      const found = `t=$(cat /etc/rancher/k3s/token); grep -lF "$t" /proc/[0-9]*/cmdline /proc/[0-9]*/environ 2>/dev/null | grep -v "/$$/" || echo none`;
+      assert.equal(project.inside(node, "sh", "-c", found), "none", node);
+    }
+    const state = fs.readFileSync(
+      path.join(project.folder, "state/backend/.pulumi/stacks/groundwork-e2e/e2e-cluster.json"),
+      "utf8",
+    );
+    for (const secret of [
+      project.inside("server-1", "cat", "/etc/rancher/k3s/token"),
+      "OPENSSH PRIVATE KEY",
+      "client-key-data",
+    ]) {
+      assert.ok(secret.length > 10 && !state.includes(secret));
+    }
+  });
+
+  it("gets an agent and a server back after a power cut", async () => {
+    for (const name of ["agent-2", "server-1"]) project.machineTool("kill", "--stack", project.stack, name);
+    assert.equal(project.machineTool("ensure", "--stack", project.stack).status, 0);
+    await eventually(180, async () => assert.deepEqual(readyNodes(), [...nodes].sort()));
+    await project.up(target, withCrds, "--expect-no-changes");
+  });
+
+  it("leaves nothing behind", async () => {
+    await project.destroy();
+    assert.deepEqual(leftBehind(untouched, snapshot(), /e2e-cluster/), {});
+  });
+});
+
+describe("a cluster on a machine that exists", function () {
+  this.timeout(10 * 60_000);
+  this.bail(true);
+
+  const project = new Project("e2e-ssh");
+  const key = path.join(project.folder, "key");
+  const target = { driver: "ssh", hosts: [{ name: "box", address: "10.44.0.30" }], privateKeyFile: key };
+  const files = () => project.inside("box", "sh", "-c", "find /etc /usr/local /var/lib -xdev | sort");
+  let pristine: string;
+
+  before("a machine that was there before", async () => {
+    await project.open();
+    for (const file of [key, `${key}-other`]) spawnSync("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-f", file]);
+    const rootfs = openArtifacts().file("rootfs");
+    const spec = {
+      ...{
+        stack: project.stack,
+        name: "box",
+        address: "10.44.0.30",
+        prefix: 24,
+        gateway: "10.44.0.1",
+        bridge: network.bridge,
+      },
+      ...{ publicKey: fs.readFileSync(`${key}.pub`, "utf8"), rootfs: rootfs.path, rootfsDigest: rootfs.sha256 },
+    };
+    project.makeMachine(spec);
+    // The baseline's own drop-in is part of the seed of our machines, and not of others.
+    project.inside("box", "rm", "/etc/ssh/sshd_config.d/10-groundwork.conf");
+    pristine = files();
+  });
+
+  after("nothing stays, whatever happened", () => project.close());
+
+  it("is told which line to install where the key is refused", async () => {
+    const stranger = { ...target, privateKeyFile: `${key}-other` };
+    const done = await project.pulumi(
+      { GROUNDWORK_E2E_TARGET: JSON.stringify(stranger) },
+      "up",
+      "--yes",
+      "--skip-preview",
+    );
+    assert.notEqual(done.code, 0);
+    assert.match(done.output, /machine box \(10\.44\.0\.30:22\) refuses the key: add this line/);
+    assert.ok(done.output.includes(fs.readFileSync(`${key}-other.pub`, "utf8").split(" ")[1]!));
+  });
+
+  it("comes up over SSH alone, with artefacts copied", async () => {
+    await project.up(target);
+    assert.match(project.inside("box", "k3s", "kubectl", "get", "node", "box"), / Ready /);
+  });
+
+  it("gives the machine back as it was", async () => {
+    await project.destroy();
+    assert.equal(files(), pristine);
+    assert.equal(
+      project.inside(
+        "box",
+        "sh",
+        "-c",
+        "nft list tables | grep groundwork; iptables-save | grep -E 'KUBE-|CNI-'; ls /usr/local/bin",
+      ),
+      "",
+    );
+  });
+});
