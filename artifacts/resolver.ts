@@ -43,12 +43,22 @@ export class Resolver {
     this.durations = new Durations(options.cache.folder);
   }
 
-  /** The artefacts of these names, one after the other: two cores are best used by one build at a time. */
-  async all(names: string[]): Promise<IndexedArtifact[]> {
+  /**
+   * The artefacts of these names, one after the other: two cores are best used by one build at a time.
+   * @param each called with each as soon as it is there, so that what an interrupted run finished counts
+   */
+  async all(
+    names: string[],
+    each: (artifact: IndexedArtifact) => Promise<void> = () => Promise.resolve(),
+  ): Promise<IndexedArtifact[]> {
     const entries = names.map((name) => entryOf(name, this.entries)); // a wrong name is told before anything is built
     const found: IndexedArtifact[] = [];
     try {
-      for (const entry of entries) found.push(await this.resolve(entry));
+      for (const entry of entries) {
+        const artifact = await this.resolve(entry);
+        await each(artifact);
+        found.push(artifact);
+      }
     } finally {
       this.go?.dispose();
     }

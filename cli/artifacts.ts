@@ -50,13 +50,7 @@ export async function ensureArtifacts(
     const list = missing.map((one) => one.name).join(", ");
     ui.say(`${missing.length} artefacts to get, ${duration(seconds)} if all of them are made here: ${list}`);
   }
-  const found: IndexedArtifact[] = [];
-  for (const name of wanted) {
-    // Into the index one by one: what an interrupted run finished counts.
-    found.push(...(await resolver.all([name])));
-    await addToIndex(cache, found[found.length - 1] as IndexedArtifact);
-  }
-  return found;
+  return resolver.all(wanted, (artifact) => addToIndex(cache, artifact));
 }
 
 async function addToIndex(cache: Cache, artifact: IndexedArtifact): Promise<void> {

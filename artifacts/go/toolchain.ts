@@ -22,7 +22,7 @@ export interface GoToolchain {
 
 /**
  * Go for one run: finds or fetches a toolchain once, and gives all builds of the run one private module cache and build
- * cache, which `dispose` drops. GROUNDWORK_KEEP_BUILD_CACHES=1 uses the machine's default caches and keeps them.
+ * cache, which `dispose` drops, unless the machine's own are to be used.
  */
 export class Go {
   private readonly cache: Cache;
@@ -59,7 +59,7 @@ export class Go {
   private environment(): NodeJS.ProcessEnv {
     // Modules are as go.sum has them (-mod=readonly is the default), whatever this machine sets.
     const env: NodeJS.ProcessEnv = { ...process.env, GOTOOLCHAIN: "local", GOWORK: "off", GOFLAGS: "-buildvcs=false" };
-    if (process.env["GROUNDWORK_KEEP_BUILD_CACHES"] === "1") return env;
+    if (keepsBuildCaches(this.cache)) return env;
     this.folder ??= this.cache.scratch("go");
     const [modules, build] = [path.join(this.folder, "mod"), path.join(this.folder, "build")];
     // Module caches are read-only by default, which only root could delete.
@@ -116,6 +116,14 @@ export class Go {
     }
     return found;
   }
+}
+
+/**
+ * Whether builds use the machine's own caches and leave them: told by GROUNDWORK_KEEP_BUILD_CACHES=1, or for good by a
+ * file `keep-build-caches` in the artefact cache. For people who work on a stand-in.
+ */
+export function keepsBuildCaches(cache: Cache): boolean {
+  return process.env["GROUNDWORK_KEEP_BUILD_CACHES"] === "1" || fs.existsSync(cache.path("keep-build-caches"));
 }
 
 function onPath(): { command: string; version: string } | undefined {
