@@ -74,7 +74,11 @@ type copyInputs struct {
 	LocalPath  string
 }
 
-// open connects and starts SFTP with many packets in the air, so that a copy is bound by the wire and not by its delay.
+// packet is the size of an SFTP write: four times what every server must take, half of what OpenSSH's takes. Fewer packets are less
+// work on both sides.
+const packet = 128 << 10
+
+// open connects and starts SFTP with many writes in the air, so that a copy is bound by the wire and not by its delay.
 func open(c *provider.Call) (*sftp.Client, copyInputs, func(), error) {
 	var in copyInputs
 	if err := c.Decode(&in); err != nil {
@@ -84,7 +88,7 @@ func open(c *provider.Call) (*sftp.Client, copyInputs, func(), error) {
 	if err != nil {
 		return nil, in, nil, err
 	}
-	s, err := sftp.NewClient(client, sftp.UseConcurrentWrites(true), sftp.MaxConcurrentRequestsPerFile(64), sftp.MaxPacketUnchecked(64<<10))
+	s, err := sftp.NewClient(client, sftp.UseConcurrentWrites(true), sftp.MaxPacketUnchecked(packet))
 	if err != nil {
 		done()
 		return nil, in, nil, err

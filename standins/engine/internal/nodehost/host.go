@@ -204,19 +204,25 @@ func packEnv(env []string, config *rpc.AnalyzerStackConfigureRequest) ([]string,
 	return append(env, "PULUMI_CONFIG="+string(text)), err
 }
 
-// Dynamic replaces this process by node with the SDK's provider of dynamic resources; it returns only when that failed.
+// Dynamic runs the SDK's provider of dynamic resources. It stays as its parent, so that the provider can't outlive the engine.
 func Dynamic(args []string) int {
+	h := &host{}
+	h.ctx, h.cancel = context.WithCancel(context.Background())
+	provider.OnEnd(h.cancel)
 	dir, err := os.Getwd()
 	if err == nil {
-		var script, node string
+		var script string
 		if script, err = resolveEntry(dir, "cmd/dynamic-provider"); err == nil {
-			if node, err = exec.LookPath("node"); err == nil {
-				err = replaceProcess(node, append([]string{node, script}, args...), os.Environ())
-			}
+			cmd := exec.Command("node", append([]string{script}, args...)...)
+			cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
+			err = h.run(h.ctx, cmd)
 		}
 	}
-	fmt.Fprintln(os.Stderr, "the provider of dynamic resources could not be started:", err)
-	return 1
+	if err != nil && h.ctx.Err() == nil {
+		fmt.Fprintln(os.Stderr, "the provider of dynamic resources ended:", err)
+		return 1
+	}
+	return 0
 }
 
 // jsonOr renders a map or list, or gives what stands for an empty one.

@@ -43,5 +43,3 @@ func (h *host) runUntil(ctx context.Context, cmd *exec.Cmd, wait func() error) e
 	close(ended)
 	return err
 }
-
-func replaceProcess(path string, args, env []string) error { return syscall.Exec(path, args, env) }

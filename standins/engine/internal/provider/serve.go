@@ -33,17 +33,10 @@ const stopLimit = 2 * time.Second
 // an interrupt is the engine's way of saying that it is done. Before the server ends, stopping is called to end what runs.
 func Serve(register func(*grpc.Server), stopping func()) int {
 	cancel := make(chan bool)
-	asked := make(chan os.Signal, 1)
-	signal.Notify(asked, os.Interrupt, syscall.SIGTERM)
-	go func() {
-		<-asked
+	OnEnd(func() {
 		stopping()
 		close(cancel)
-		time.Sleep(stopLimit)
-		os.Exit(1)
-	}()
-	// An engine that was killed can't end its plugins; its plugins see that they have a new parent.
-	go watchParent(os.Getppid(), func() { asked <- syscall.SIGTERM })
+	})
 	handle, err := rpcutil.ServeWithOptions(rpcutil.ServeOptions{
 		Cancel:  cancel,
 		Init:    func(s *grpc.Server) error { register(s); return nil },
@@ -59,4 +52,18 @@ func Serve(register func(*grpc.Server), stopping func()) int {
 		return 1
 	}
 	return 0
+}
+
+// OnEnd calls stopping once when this process is asked to end, or when the engine that started it was killed and can't ask, and
+// ends the process if it is still there after a while.
+func OnEnd(stopping func()) {
+	asked := make(chan os.Signal, 1)
+	signal.Notify(asked, os.Interrupt, syscall.SIGTERM)
+	go watchParent(os.Getppid(), func() { asked <- syscall.SIGTERM })
+	go func() {
+		<-asked
+		stopping()
+		time.Sleep(stopLimit)
+		os.Exit(1)
+	}()
 }

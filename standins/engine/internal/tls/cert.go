@@ -106,7 +106,8 @@ func certificate(inputs map[string]provider.Field, outputs map[string]provider.F
 			all[provider.Key(k)] = provider.Value(v)
 		}
 		all["certPem"] = provider.Value(encodePEM("CERTIFICATE", der))
-		all["readyForRenewal"] = provider.Value(false)
+		// A period of early renewal as long as the certificate's life makes it due from the start.
+		all["readyForRenewal"] = provider.Value(in.EarlyRenewalHours > 0 && in.EarlyRenewalHours >= in.ValidityPeriodHours)
 		all["validityStartTime"] = provider.Value(template.NotBefore.Format(time.RFC3339))
 		all["validityEndTime"] = provider.Value(template.NotAfter.Format(time.RFC3339))
 		return template.SerialNumber.String(), all, nil
