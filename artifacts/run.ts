@@ -16,10 +16,42 @@ export interface RunOptions {
 const children = new Set<ChildProcess>();
 let interrupted = false;
 
-/** Ends what runs and waits for it: a killed mmdebstrap must get to take its mounts down. */
+/**
+ * Ends what runs, and `run` then waits for it: mmdebstrap must get to take its mounts down. All descendants are told, as a
+ * terminal's Ctrl-C does: mmdebstrap by itself would first let its own children finish. They stay in this process
+ * group, so that whoever kills the group leaves nothing behind.
+ */
 function onSignal(): void {
   interrupted = true;
-  for (const child of children) child.kill("SIGTERM");
+  const parents = parentsOfAll();
+  const doomed = new Set([...children].map((child) => child.pid ?? 0));
+  for (let grown = true; grown;) {
+    const more = [...parents].filter(([pid, parent]) => doomed.has(parent) && !doomed.has(pid));
+    grown = more.length > 0;
+    for (const [pid] of more) doomed.add(pid);
+  }
+  doomed.delete(0);
+  for (const pid of doomed) {
+    try {
+      process.kill(pid, "SIGTERM");
+    } catch {
+      // ended meanwhile
+    }
+  }
+}
+
+/** Every process with its parent. */
+function parentsOfAll(): Map<number, number> {
+  const parents = new Map<number, number>();
+  for (const name of fs.readdirSync("/proc").filter((entry) => /^\d+$/.test(entry))) {
+    try {
+      const stat = fs.readFileSync(`/proc/${name}/stat`, "utf8");
+      parents.set(Number(name), Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1]));
+    } catch {
+      // ended meanwhile
+    }
+  }
+  return parents;
 }
 
 /** How many lines of a failed command's output its message quotes. */
