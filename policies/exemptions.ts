@@ -73,6 +73,7 @@ function flaws(exemption: Exemption, rules: readonly Rule[], now: Date): string[
   const urn = resource.startsWith("urn:");
   const end = /^\d{4}-\d{2}-\d{2}$/.test(expires) ? Date.parse(`${expires}T23:59:59Z`) : NaN;
   return [
+    ...(urn && !/^urn:pulumi:[^:]*::[^:]*::[^*]+::.+$/.test(resource) ? ["has a URN without a plain type"] : []),
     ...(urn || /^[A-Za-z]+(\/[^/]+){1,2}$/.test(resource)
       ? []
       : ["has a resource that is no Kind/namespace/name, Kind/name or URN"]),

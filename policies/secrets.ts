@@ -1,17 +1,13 @@
-/** Names that announce a secret value. */
+/** Names whose last word announces a secret value; `password_file` and `token_audience` tell about one and are none. */
 const secretName =
-  /(^|[^a-z])(password|passwd|passphrase|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|credentials?)([^a-z]|$)/i;
-/** Names that announce where a secret is, or something about it, and not its value. */
-const aboutSecret =
-  /(file|path|dir|name|ref|url|uri|ttl|length|expiry|expiration|duration|seconds|rotation|namespace|mode|enabled)s?$/i;
+  /(^|[^a-z])(password|pgpassword|passwd|passphrase|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|credential)s?[^a-z]*$/i;
 
 const pem = /-----BEGIN [A-Z ]*PRIVATE KEY-----/;
 const credentialsInUrl = /\b[a-z][a-z0-9+.-]*:\/\/[^\s/:@]+:[^\s/:@${]+@/i;
 
 /** Whether the name of a variable, flag or key says that its value is a secret. */
 export function namesSecret(name: string): boolean {
-  const words = name.replace(/([a-z0-9])([A-Z])/g, "$1_$2");
-  return secretName.test(words) && !aboutSecret.test(words);
+  return secretName.test(name.replace(/([a-z0-9])([A-Z])/g, "$1_$2"));
 }
 
 /** Whether a text holds a private key or a URL with a password in it. */

@@ -322,7 +322,14 @@ export const additions: readonly Addition[] = [
   {
     rule: "no-helm-release",
     add: { type: "kubernetes:helm.sh/v3:Release", name: "redis", props: { chart: "redis" } },
-    says: /^Helm release "redis" hides its objects/,
+    says: /^Kubernetes:helm\.sh\/v3:Release "redis" hides the objects/,
+  },
+  {
+    rule: "no-helm-release",
+    add: kubernetes("kubernetes:helm.cattle.io/v1:HelmChart", "chart", {
+      metadata: { name: "redis", namespace: "app" },
+    }),
+    says: /^HelmChart app\/redis hides the objects of its chart/,
   },
   {
     rule: "ingress-tls",

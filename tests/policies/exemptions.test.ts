@@ -47,7 +47,9 @@ describe("an exemption", () => {
       /^no-host-namespaces: /,
     );
     await assertOnly(run([{ ...privileged, resource: "Deployment/app/*" }]));
-    await assertOnly(run([{ ...privileged, resource: "urn:pulumi:*::kubernetes:apps/v1:Deployment::api" }]));
+    await assertOnly(
+      run([{ ...privileged, resource: "urn:pulumi:*::groundwork::kubernetes:apps/v1:Deployment::api" }]),
+    );
   });
 
   it("does not hold for another resource, and says that it is not needed", async () => {
@@ -98,6 +100,7 @@ describe("an exemption", () => {
     [{ owner: " " }, /has no owner/],
     [{ rule: "no-such-rule" }, /names a rule that does not exist/],
     [{ resource: "*/app/api" }, /has a resource that is no Kind\/namespace\/name/],
+    [{ resource: "urn:pulumi:*" }, /has a URN without a plain type/],
     [{ resource: "everything" }, /has a resource that is no Kind\/namespace\/name/],
   ];
   for (const [change, says] of flaws) {
