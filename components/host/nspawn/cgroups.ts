@@ -10,7 +10,8 @@ export const isUnified = (): boolean => fs.existsSync(path.join(top, "cgroup.con
 /** Whether systemd runs the computer and so owns its cgroups. */
 const hasSystemd = (): boolean => fs.existsSync("/run/systemd/system");
 
-const groupName = (id: string): string => `groundwork-${id.replace("/", "-")}`;
+/** Name of the machine's cgroup in every tree. */
+export const groupName = (id: string): string => `groundwork-${id.replace("/", "-")}`;
 
 /** The machine's own folder in every tree that this computer has. */
 export function groups(id: string): string[] {

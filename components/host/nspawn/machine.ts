@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import * as fs from "node:fs";
 import { cacheDir } from "../../../cli/paths";
 import { acquire, hasDefaultRoute, release } from "./changes";
-import { groups, killAll, makeGroups, processesOf, removeGroups, scopeCommand } from "./cgroups";
+import { groupName, groups, killAll, makeGroups, processesOf, removeGroups, scopeCommand } from "./cgroups";
 import { isRunning, MachineError, poll, readIfThere, signal, sshBanner, withLock } from "./process";
 import type { MachineSpec } from "./plan";
 import { seed } from "./seed";
@@ -24,9 +24,11 @@ const nspawnName = (id: string): string => `gw-${id.replace("/", "-")}`;
 /** Process id of the machine's nspawn, or undefined when it does not run. */
 export function supervisor(id: string): number | undefined {
   const pid = Number(readIfThere(layout(id).pid) ?? 0);
-  // The number may have gone to another process since; the machine's name in its arguments can't.
-  const ours = pid > 0 && isRunning(pid) && readIfThere(`/proc/${pid}/cmdline`)?.includes(nspawnName(id));
-  return ours ? pid : undefined;
+  if (pid <= 0 || !isRunning(pid)) return undefined;
+  // The number may have gone to another process since; the machine's name in its cgroups or arguments can't. Arguments
+  // alone would not do: they read as empty for a moment while a process becomes another program.
+  const marks = `${readIfThere(`/proc/${pid}/cgroup`)}${readIfThere(`/proc/${pid}/cmdline`)}`;
+  return marks.includes(nspawnName(id)) || marks.includes(groupName(id)) ? pid : undefined;
 }
 
 /** Process id, on this computer, of the machine's systemd. */
@@ -129,9 +131,12 @@ async function start(id: string, spec: MachineSpec): Promise<void> {
 /** Waits for the machine's SSH server and gives its host key. */
 async function untilReady(id: string, spec: MachineSpec): Promise<string> {
   const place = layout(id);
-  const answer = await poll(startLimit, 100, async () =>
-    supervisor(id) === undefined ? "dead" : await sshBanner(spec.address),
-  );
+  let missed = 0;
+  const answer = await poll(startLimit, 100, async () => {
+    missed = supervisor(id) === undefined ? missed + 1 : 0;
+    // Not at the first miss: on cgroup v2 the marks of a process that becomes another program are gone for a moment.
+    return missed >= 3 ? "dead" : sshBanner(spec.address);
+  });
   const hostKey = readIfThere(`${place.upper}/etc/ssh/ssh_host_ed25519_key.pub`)?.split(" ").slice(0, 2).join(" ");
   if (answer?.startsWith("SSH-") && hostKey) return hostKey.trim();
   const tail = (readIfThere(place.log) ?? "").trimEnd().split("\n").slice(-15).join("\n");
