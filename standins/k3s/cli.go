@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"sort"
 	"text/tabwriter"
@@ -12,6 +13,7 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/grpclog"
 	cri "k8s.io/cri-api/pkg/apis/runtime/v1"
 
 	"groundwork/standins/k3s/internal/config"
@@ -49,6 +51,8 @@ func runSnapshot(args []string) int {
 	if *dir != "" {
 		c.SnapshotDir = *dir
 	}
+	// The library's own notes on connections that come and go would stand between the answers.
+	grpclog.SetLoggerV2(grpclog.NewLoggerV2(io.Discard, io.Discard, io.Discard))
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()
 	switch args[1] {

@@ -46,6 +46,15 @@ func runNode(role config.Role, args []string) int {
 		fmt.Fprintln(os.Stderr, "k3s must run as root")
 		return 1
 	}
+	if c.Reset {
+		if err := server.Reset(context.Background(), c); err != nil {
+			fmt.Fprintf(os.Stderr, "k3s server: %v\n", err)
+			return 1
+		}
+		// K3s's own words, which runbooks and scripts look for.
+		fmt.Fprintln(os.Stderr, "Managed etcd cluster membership has been reset, restart without --cluster-reset flag now. Backup and delete ${datadir}/server/db on each peer etcd server and rejoin the nodes")
+		return 0
+	}
 	// Kept from the children: etcd and the kubelet would report themselves as this service.
 	notifySocket = os.Getenv("NOTIFY_SOCKET")
 	os.Unsetenv("NOTIFY_SOCKET")

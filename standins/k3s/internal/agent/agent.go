@@ -3,11 +3,14 @@ package agent
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"os"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/clientcmd"
 
@@ -40,7 +43,7 @@ func (n *Node) StartRuntime(ctx context.Context) error {
 	n.Group.Start(supervise.Child{
 		Name: "containerd", Log: n.Log,
 		Args: []string{"containerd", "-c", n.Config.Agent("etc", "containerd", "config.toml"), "--log-level", "warn"},
-		Env:  []string{"PATH=" + n.Bin + ":" + os.Getenv("PATH"), "GOGC=50"},
+		Env:  []string{"PATH=" + n.Bin + ":" + os.Getenv("PATH")},
 	})
 	go func() {
 		importer := images.Importer{
@@ -75,14 +78,14 @@ func (n *Node) Join(ctx context.Context, c *Client, api string, cluster supervis
 		return err
 	}
 	if !cluster.DisableKubeProxy {
-		n.Group.Start(supervise.Child{Name: "kube-proxy", Args: n.kubeProxyArgs(cluster), Env: []string{"GOGC=50"}, Log: n.Log})
+		n.Group.Start(supervise.Child{Name: "kube-proxy", Args: n.kubeProxyArgs(cluster), Log: n.Log})
 	}
 	select {
 	case <-n.runtimeReady:
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	n.Group.Start(supervise.Child{Name: "kubelet", Args: n.kubeletArgs(), Env: []string{"PATH=" + n.Bin + ":" + os.Getenv("PATH"), "GOGC=50"}, Log: n.Log})
+	n.Group.Start(supervise.Child{Name: "kubelet", Args: n.kubeletArgs(), Env: []string{"PATH=" + n.Bin + ":" + os.Getenv("PATH")}, Log: n.Log})
 
 	rest, err := clientcmd.BuildConfigFromFlags("", cfg.Agent("k3scontroller.kubeconfig"))
 	if err != nil {
@@ -106,11 +109,20 @@ func (n *Node) Join(ctx context.Context, c *Client, api string, cluster supervis
 	return n.awaitRegistered(ctx, client)
 }
 
-// awaitRegistered waits for the Node object.
+// awaitRegistered waits for the Node object and notes the node's external address on it, where servicelb looks.
 func (n *Node) awaitRegistered(ctx context.Context, client kubernetes.Interface) error {
 	for {
 		if registered(ctx, client, n.Config.NodeName) {
-			return nil
+			if len(n.Config.NodeExternalIP) == 0 {
+				return nil
+			}
+			patch, err := json.Marshal(map[string]any{"metadata": map[string]any{"annotations": map[string]string{"k3s.io/external-ip": n.Config.NodeExternalIP[0]}}})
+			if err != nil {
+				return err
+			}
+			if _, err = client.CoreV1().Nodes().Patch(ctx, n.Config.NodeName, types.MergePatchType, patch, metav1.PatchOptions{}); err == nil {
+				return nil
+			}
 		}
 		select {
 		case <-time.After(250 * time.Millisecond):

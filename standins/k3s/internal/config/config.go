@@ -79,6 +79,8 @@ type Config struct {
 	SnapshotRetention int
 	SnapshotDir       string
 	SnapshotName      string
+	Reset             bool   // cluster-reset
+	ResetRestorePath  string // cluster-reset-restore-path
 
 	// Flags handed through to the components.
 	KubeletArg    []string
@@ -208,6 +210,9 @@ func (c *Config) finish() error {
 	}
 	if c.AdvertiseAddress == "" {
 		c.AdvertiseAddress = c.NodeIP[0]
+		if len(c.NodeExternalIP) > 0 {
+			c.AdvertiseAddress = c.NodeExternalIP[0]
+		}
 	}
 	switch c.FlannelBackend {
 	case "vxlan", "host-gw", "none":

@@ -57,6 +57,9 @@ func Load(role Role, args []string, env func(string) string) (*Config, error) {
 			return nil, unknown(key, c.File, opts)
 		}
 	}
+	if c.ResetRestorePath != "" && !c.Reset {
+		return nil, fmt.Errorf("cluster-reset-restore-path needs cluster-reset")
+	}
 	return c, c.finish()
 }
 

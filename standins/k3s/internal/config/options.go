@@ -72,6 +72,8 @@ func (c *Config) options() []option {
 		{key: "etcd-snapshot-retention", target: &c.SnapshotRetention, server: true},
 		{key: "etcd-snapshot-dir", target: &c.SnapshotDir, server: true},
 		{key: "etcd-snapshot-name", target: &c.SnapshotName, server: true},
+		{key: "cluster-reset", env: "K3S_CLUSTER_RESET", target: &c.Reset, server: true},
+		{key: "cluster-reset-restore-path", target: &c.ResetRestorePath, server: true},
 		{key: "kubelet-arg", target: &c.KubeletArg},
 		{key: "kube-proxy-arg", target: &c.ProxyArg},
 		{key: "kube-apiserver-arg", target: &c.APIServerArg, server: true},

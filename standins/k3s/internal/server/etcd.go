@@ -24,21 +24,7 @@ const (
 
 // startEtcd starts this server's etcd, as the first member of a cluster or as one more.
 func (s *Server) startEtcd(ctx context.Context) error {
-	c := s.Config
-	own := map[string]string{
-		"name": c.NodeName, "data-dir": c.Server("db", "etcd"),
-		"listen-client-urls":    etcdEndpoint + "," + "https://" + c.NodeIP[0] + ":2379",
-		"advertise-client-urls": "https://" + c.NodeIP[0] + ":2379",
-		"listen-peer-urls":      "https://127.0.0.1:2380,https://" + c.NodeIP[0] + ":2380", "initial-advertise-peer-urls": s.peer(),
-		"listen-metrics-urls": "http://127.0.0.1:2381",
-		"client-cert-auth":    "true", "trusted-ca-file": c.TLS("etcd", "server-ca.crt"),
-		"cert-file": c.TLS("etcd", "server-client.crt"), "key-file": c.TLS("etcd", "server-client.key"),
-		"peer-client-cert-auth": "true", "peer-trusted-ca-file": c.TLS("etcd", "peer-ca.crt"),
-		"peer-cert-file": c.TLS("etcd", "peer-server-client.crt"), "peer-key-file": c.TLS("etcd", "peer-server-client.key"),
-		"heartbeat-interval": "500", "election-timeout": "5000", "log-level": "warn", "snapshot-count": "10000",
-		"auto-compaction-mode": "periodic", "auto-compaction-retention": "30m",
-		"initial-cluster": c.NodeName + "=" + s.peer(), "initial-cluster-state": "new",
-	}
+	c, own := s.Config, s.etcdFlags()
 	fresh := false
 	if _, err := os.Stat(c.Server("db", "etcd", "member")); errors.Is(err, os.ErrNotExist) {
 		fresh = true
@@ -48,7 +34,7 @@ func (s *Server) startEtcd(ctx context.Context) error {
 			return err
 		}
 	}
-	s.Group.Start(supervise.Child{Name: "etcd", Store: true, Log: s.Log, Args: agent.Flags("etcd", own, c.EtcdArg), Env: []string{"GOGC=50"}})
+	s.Group.Start(supervise.Child{Name: "etcd", Store: true, Log: s.Log, Args: agent.Flags("etcd", own, c.EtcdArg)})
 	if s.join != nil {
 		go s.promote(ctx)
 		if fresh {
@@ -56,6 +42,36 @@ func (s *Server) startEtcd(ctx context.Context) error {
 		}
 	}
 	return s.awaitEtcd(ctx)
+}
+
+// etcdFlags are etcd's flags for the first member of a cluster.
+func (s *Server) etcdFlags() map[string]string {
+	c := s.Config
+	return map[string]string{
+		"name": c.NodeName, "data-dir": c.Server("db", "etcd"),
+		"listen-client-urls":    etcdEndpoint + "," + "https://" + c.NodeIP[0] + ":2379",
+		"advertise-client-urls": "https://" + c.NodeIP[0] + ":2379",
+		"listen-peer-urls":      "https://127.0.0.1:2380,https://" + c.NodeIP[0] + ":2380", "initial-advertise-peer-urls": s.peer(),
+		"listen-metrics-urls": "http://127.0.0.1:2381",
+		"client-cert-auth":    "true", "trusted-ca-file": c.TLS("etcd", "server-ca.crt"),
+		"cert-file": c.TLS("etcd", "server-client.crt"), "key-file": c.TLS("etcd", "server-client.key"),
+		"peer-client-cert-auth": "true", "peer-trusted-ca-file": c.TLS("etcd", "peer-ca.crt"),
+		"peer-cert-file": c.TLS("etcd", "peer-server-client.crt"), "peer-key-file": c.TLS("etcd", "peer-server-client.key"),
+		"heartbeat-interval": "500", "election-timeout": "5000", "log-level": "warn",
+		// Entries kept in memory for slow members: the default of 10,000 costs tens of megabytes.
+		"snapshot-count": "2000", "snapshot-catchup-entries": "1000",
+		"auto-compaction-mode": "periodic", "auto-compaction-retention": "30m",
+		"initial-cluster": c.NodeName + "=" + s.peer(), "initial-cluster-state": "new",
+	}
+}
+
+// etcdArgs is etcd's argv, with more flags.
+func (s *Server) etcdArgs(more map[string]string) []string {
+	own := s.etcdFlags()
+	for k, v := range more {
+		own[k] = v
+	}
+	return agent.Flags("etcd", own, s.Config.EtcdArg)
 }
 
 func (s *Server) peer() string { return "https://" + s.Config.NodeIP[0] + ":2380" }

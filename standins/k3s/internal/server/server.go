@@ -12,7 +12,13 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/tools/clientcmd"
 
 	"groundwork/standins/k3s/internal/agent"
 	"groundwork/standins/k3s/internal/config"
@@ -83,7 +89,7 @@ func (s *Server) Start(ctx context.Context) error {
 	if err := s.awaitReady(ctx); err != nil {
 		return err
 	}
-	s.startControllers()
+	s.startControllers(ctx)
 	return nil
 }
 
@@ -193,14 +199,54 @@ func (s *Server) startAPIServer() error {
 	}
 	s.Group.Start(supervise.Child{
 		Name: "kube-apiserver", Log: s.Log, Args: s.apiServerArgs(),
-		Env: []string{s.Supervisor + "=" + string(b), "GOGC=60"},
+		Env: []string{s.Supervisor + "=" + string(b)},
 	})
 	return nil
 }
 
-func (s *Server) startControllers() {
-	s.Group.Start(supervise.Child{Name: "kube-controller-manager", Log: s.Log, Args: s.controllerArgs(), Env: []string{"GOGC=50"}})
-	s.Group.Start(supervise.Child{Name: "kube-scheduler", Log: s.Log, Args: s.schedulerArgs(), Env: []string{"GOGC=50"}})
+func (s *Server) startControllers(ctx context.Context) {
+	names := []string{"kube-controller-manager", "kube-scheduler"}
+	if s.Config.Clustered() {
+		if err := s.dropOwnLeases(ctx, names); err != nil {
+			fmt.Fprintf(s.Log, "leases of an earlier start: %v; waiting until they end\n", err)
+		}
+	}
+	s.Group.Start(supervise.Child{Name: names[0], Log: s.Log, Args: s.controllerArgs()})
+	s.Group.Start(supervise.Child{Name: names[1], Log: s.Log, Args: s.schedulerArgs()})
+}
+
+// dropOwnLeases deletes leader leases that this machine's own dead processes still hold: a server that comes back after
+// a hard stop would otherwise do nothing until they end.
+func (s *Server) dropOwnLeases(ctx context.Context, names []string) error {
+	rest, err := clientcmd.BuildConfigFromFlags("", s.Config.Server("cred", "supervisor.kubeconfig"))
+	if err != nil {
+		return err
+	}
+	client, err := kubernetes.NewForConfig(rest)
+	if err != nil {
+		return err
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		return err
+	}
+	leases := client.CoordinationV1().Leases("kube-system")
+	for _, name := range names {
+		l, err := leases.Get(ctx, name, metav1.GetOptions{})
+		if apierrors.IsNotFound(err) {
+			continue
+		} else if err != nil {
+			return err
+		}
+		// An identity is the host's name and a random part.
+		if l.Spec.HolderIdentity == nil || !strings.HasPrefix(*l.Spec.HolderIdentity, host+"_") {
+			continue
+		}
+		if err := leases.Delete(ctx, name, metav1.DeleteOptions{Preconditions: &metav1.Preconditions{ResourceVersion: &l.ResourceVersion}}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // awaitReady waits for the API server's /readyz, as the administrator.
