@@ -65,10 +65,13 @@ export class Resolver {
     return found;
   }
 
-  /** Names and expected seconds of what is not in the cache, as far as is known without asking anybody. */
-  missing(names: string[]): { name: string; seconds: number }[] {
+  /**
+   * What is not in the cache, as far as is known without asking anybody: name, seconds to make it, and whether that
+   * takes a compiler, with its caches on disk.
+   */
+  missing(names: string[]): { name: string; seconds: number; compiles: boolean }[] {
     const wanted = new Set<string>();
-    const missing: { name: string; seconds: number }[] = [];
+    const missing: { name: string; seconds: number; compiles: boolean }[] = [];
     const visit = (name: string): void => {
       if (wanted.has(name)) return;
       wanted.add(name);
@@ -82,7 +85,8 @@ export class Resolver {
           else for (const file of layer.files ?? []) if ("entry" in file) visit(file.entry);
         }
       }
-      missing.push({ name, seconds: this.durations.last(name, source.type) ?? source.seconds });
+      const compiles = source.type === "go" || source.type === "image-set";
+      missing.push({ name, seconds: this.durations.last(name, source.type) ?? source.seconds, compiles });
     };
     for (const name of names) visit(name);
     return missing;

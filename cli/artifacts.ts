@@ -45,12 +45,30 @@ export async function ensureArtifacts(
   const resolver = new Resolver({ cache, lock, reach, ui, updateLock: options.updateLock });
   const wanted = names === "all" ? allNames() : names;
   const missing = resolver.missing(wanted);
+  checkDisk(cache.folder, missing);
   if (missing.length > 1) {
     const seconds = missing.reduce((sum, one) => sum + one.seconds, 0);
     const list = missing.map((one) => one.name).join(", ");
     ui.say(`${missing.length} artefacts to get, ${duration(seconds)} if all of them are made here: ${list}`);
   }
   return resolver.all(wanted, (artifact) => addToIndex(cache, artifact));
+}
+
+/** GiB that results and work folders may take, and what builds take besides; see "disk" in artifacts/README.md. */
+const DISK = { results: 3, builds: 10 };
+
+/** Tells before anything is made that the disk is too small for it. */
+function checkDisk(folder: string, missing: { name: string; compiles: boolean }[]): void {
+  if (missing.length < 2) return; // one more artefact is seldom what fills a disk
+  const needed = DISK.results + (missing.some((one) => one.compiles) ? DISK.builds : 0);
+  fs.mkdirSync(folder, { recursive: true });
+  const { bavail, bsize } = fs.statfsSync(folder);
+  const free = (bavail * bsize) / 2 ** 30;
+  if (free >= needed) return;
+  throw new ArtifactError(
+    `${folder} has ${free.toFixed(1)} GiB free, and getting ${missing.length} artefacts may take ${needed} GiB at its height.\n` +
+      `Free some, or set GROUNDWORK_CACHE_DIR to a folder on a larger disk.`,
+  );
 }
 
 async function addToIndex(cache: Cache, artifact: IndexedArtifact): Promise<void> {

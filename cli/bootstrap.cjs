@@ -26,8 +26,8 @@ const SYSTEM = {
 };
 /** Packages without a command: Debian's signing keys (which Ubuntu lacks), and upstreams' certificates. */
 const SYSTEM_FILES = {
-  "/usr/share/keyrings/debian-archive-keyring.gpg": "debian-archive-keyring",
-  "/etc/ssl/certs/ca-certificates.crt": "ca-certificates",
+  "debian-archive-keyring": ["gpg", "pgp"].map((end) => `/usr/share/keyrings/debian-archive-keyring.${end}`),
+  "ca-certificates": ["/etc/ssl/certs/ca-certificates.crt"],
 };
 
 const say = (line) => process.stderr.write(`${line}\n`);
@@ -55,9 +55,7 @@ function missingPackages() {
     ...Object.keys(SYSTEM)
       .filter((command) => !hasCommand(command))
       .map((command) => SYSTEM[command]),
-    ...Object.keys(SYSTEM_FILES)
-      .filter((file) => !fs.existsSync(file))
-      .map((file) => SYSTEM_FILES[file]),
+    ...Object.keys(SYSTEM_FILES).filter((name) => !SYSTEM_FILES[name].some((file) => fs.existsSync(file))),
   ];
   return [...new Set(missing)].sort();
 }
@@ -144,6 +142,7 @@ function installModules() {
       stop(`npm ci failed. It ended with:\n${lastLines(log)}\nLog: ${log}`);
     }
   }
+  fs.mkdirSync(modules, { recursive: true });
   fs.writeFileSync(stamp, lockDigest());
 }
 
