@@ -106,5 +106,5 @@ describe("policy rules", () => {
       }
     }
     assert.ok(tried > 200, `only ${tried} places tried`);
-  }).timeout(60_000);
+  }).timeout(180_000);
 });

@@ -13,7 +13,7 @@ const roots: Record<string, string[]> = {
 
 for (const [stack, ownRoots] of Object.entries(roots)) {
   describe(`the graph of the stack ${stack}`, function () {
-    this.timeout(60_000);
+    this.timeout(180_000);
     let graph: Graph;
     before(async () => {
       graph = await captureStack(stack);
