@@ -1,7 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { openArtifacts } from "./artifacts";
 import { LocalNames } from "./components/edge";
-import { makeCluster } from "./stacks/cluster";
+import { endingWith, makeCluster } from "./stacks/cluster";
 import { Platform } from "./stacks/platform";
 import type { StackReport } from "./stacks/report";
 import { readSettings } from "./stacks/settings";
@@ -14,7 +14,7 @@ const cluster = makeCluster(settings, artifacts); //       the only place where 
 const platform = new Platform(
   "platform",
   { artifacts, settings, serverAddresses: cluster.serverAddresses, installCrds: cluster.installCrds },
-  { providers: { kubernetes: cluster.provider } },
+  { providers: { kubernetes: cluster.provider }, transformations: endingWith(cluster.machine) },
 );
 if (settings.localNames) {
   new LocalNames("local-names", { stack, address: platform.ingressAddress, names: platform.hostnames });

@@ -17,6 +17,8 @@ export interface Cluster {
   /** Addresses of the machines that run the API server. */
   serverAddresses: pulumi.Input<string>[];
   installCrds: InstallCrds;
+  /** What the whole cluster ends with, where the stack owns its machines. */
+  machine?: pulumi.Resource;
   /** How its machines and its nodes are probed. */
   components: pulumi.Output<ComponentReport[]>;
 }
@@ -42,6 +44,7 @@ function installedCluster(settings: Settings, artifacts: Artifacts): Cluster {
   );
   return {
     provider: k3s.provider,
+    machine: k3s.server.machine,
     kubeconfig: k3s.kubeconfig,
     serverAddresses: k3s.serverAddresses,
     installCrds: k3s.installCrds,
@@ -52,4 +55,16 @@ function installedCluster(settings: Settings, artifacts: Artifacts): Cluster {
         { name: "cluster", artifacts: ["k3s", "k3s-airgap"], probe: { kind: "nodes", count: hosts.length } },
       ]),
   };
+}
+
+/**
+ * Objects of a cluster whose machine is deleted with the stack need no deletion of their own: a `destroy` is as quick as the
+ * machine's, and nothing that hangs inside the cluster (a finalizer, an API that does not answer) can hold it up.
+ */
+export function endingWith(machine: pulumi.Resource | undefined): pulumi.ResourceTransformation[] {
+  if (!machine) return [];
+  return [
+    ({ type, props, opts }) =>
+      type.startsWith("kubernetes:") ? { props, opts: { ...opts, deletedWith: machine } } : undefined,
+  ];
 }
