@@ -106,26 +106,52 @@ interface Hardening {
   watches: string[];
 }
 
+/** The part of upstream's Deployment that is read or changed here. */
+interface UpstreamSpec {
+  revisionHistoryLimit?: number;
+  template: { spec: { containers: Manager[]; volumes: { name: string; emptyDir?: object }[] } };
+}
+interface Manager {
+  env: { name: string; value?: string }[];
+  securityContext: object;
+  startupProbe: object;
+  readinessProbe: object;
+}
+
 /**
  * Upstream's Deployment runs as 10001 without capabilities already. Added here: the pinned image, also as the one that the
- * operator puts into its instances, the namespaces that it looks at, bounds for everything, a priority, and probes that notice a start at once.
+ * operator puts into its instances, the namespaces that it looks at, bounds for everything, a priority, and probes that
+ * notice a start at once.
+ *
+ * @throws where upstream's Deployment no longer has the form that this is written for
  */
 export function hardenOperator(deployment: ManifestObject, plan: Hardening): ManifestObject {
-  const { image, resources, priorityClass, watches } = plan;
-  const pod = deployment["spec"].template.spec;
-  const [manager] = pod.containers;
-  manager.image = image;
-  manager.imagePullPolicy = "IfNotPresent";
-  manager.env.find((variable: { name: string }) => variable.name === "OPERATOR_IMAGE_NAME").value = image;
-  manager.env.push({ name: "WATCH_NAMESPACE", value: watches.join(",") });
-  manager.resources = resources;
-  manager.securityContext.runAsNonRoot = true;
-  manager.startupProbe = { ...manager.startupProbe, periodSeconds: 1, failureThreshold: 90 };
-  manager.readinessProbe = { ...manager.readinessProbe, periodSeconds: 2 };
-  pod.automountServiceAccountToken = true;
-  pod.enableServiceLinks = false;
-  pod.priorityClassName = priorityClass;
-  for (const volume of pod.volumes) if (volume.emptyDir) volume.emptyDir = { sizeLimit: "64Mi" };
-  deployment["spec"].revisionHistoryLimit = 3;
-  return deployment;
+  const spec = deployment["spec"] as UpstreamSpec;
+  const pod = spec.template.spec;
+  const [manager, ...others] = pod.containers;
+  const ownImage = manager?.env.find(({ name }) => name === "OPERATOR_IMAGE_NAME");
+  if (!manager || !ownImage || others.length > 0) {
+    throw new Error("CloudNativePG's Deployment has another form than the one that is hardened here");
+  }
+  ownImage.value = plan.image;
+  const hardened = {
+    ...manager,
+    image: plan.image,
+    imagePullPolicy: "IfNotPresent",
+    env: [...manager.env, { name: "WATCH_NAMESPACE", value: plan.watches.join(",") }],
+    resources: plan.resources,
+    securityContext: { ...manager.securityContext, runAsNonRoot: true },
+    startupProbe: { ...manager.startupProbe, periodSeconds: 1, failureThreshold: 90 },
+    readinessProbe: { ...manager.readinessProbe, periodSeconds: 2 },
+  };
+  const hardenedPod = {
+    ...pod,
+    containers: [hardened],
+    automountServiceAccountToken: true,
+    enableServiceLinks: false,
+    priorityClassName: plan.priorityClass,
+    volumes: pod.volumes.map((volume) => (volume.emptyDir ? { ...volume, emptyDir: { sizeLimit: "64Mi" } } : volume)),
+  };
+  const template = { ...spec.template, spec: hardenedPod };
+  return { ...deployment, spec: { ...spec, revisionHistoryLimit: 3, template } };
 }

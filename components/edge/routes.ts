@@ -29,11 +29,11 @@ export function planRoutes(routes: Route[], certificateFolder: string): string {
   for (const { host } of routes) {
     if (!/^[a-z0-9-]+(\.[a-z0-9-]+)+$/.test(host)) throw new Error(`${host} is no host name that a route may have`);
   }
-  const services = routes.map((route) => [
+  const services = routes.map((route): [string, object] => [
     routeName(route),
     { loadBalancer: { servers: [{ url: `http://${hostOf(route.endpoint)}:${route.endpoint.port}` }] } },
   ]);
-  const routers = routes.map((route) => [
+  const routers = routes.map((route): [string, object] => [
     routeName(route),
     {
       rule: `Host(\`${route.host}\`) && PathPrefix(\`${route.path ?? "/"}\`)`,

@@ -72,7 +72,7 @@ export class ManifestBundle extends pulumi.ComponentResource {
 }
 
 /** The object with the bundle's namespace instead of the one that the file names. */
-function withPlace(object: ManifestObject, namespace: PlatformNamespace | undefined): Record<string, any> {
+function withPlace(object: ManifestObject, namespace: PlatformNamespace | undefined): Record<string, unknown> {
   const own = object.metadata.namespace;
   if (own && own !== namespace?.label) {
     throw new Error(`${keyOf(object)} is in namespace ${own}, and not in ${namespace?.label ?? "none"}`);
@@ -82,14 +82,22 @@ function withPlace(object: ManifestObject, namespace: PlatformNamespace | undefi
   return { ...object, ...secret, metadata: { ...object.metadata, ...place } };
 }
 
+/** The part of objects, and of the pod templates in them, that is annotated. */
+interface Annotated {
+  metadata?: { annotations?: Record<string, pulumi.Input<string>> };
+}
+
 /** Puts the definitions' readiness into pods: their programs look for the definitions when they start. */
-function annotatePods(props: Record<string, any>, definitions: pulumi.Input<string> | undefined): void {
+function annotatePods(props: Record<string, unknown>, definitions: pulumi.Input<string> | undefined): void {
   if (definitions === undefined) return;
-  const annotate = (metadata: any) => ({
-    ...metadata,
-    annotations: { ...metadata?.annotations, "groundwork/definitions": definitions },
+  const annotated = <T extends Annotated>(object: T): T => ({
+    ...object,
+    metadata: {
+      ...object.metadata,
+      annotations: { ...object.metadata?.annotations, "groundwork/definitions": definitions },
+    },
   });
-  const template = props["spec"]?.template;
-  if (template) props["spec"] = { ...props["spec"], template: { ...template, metadata: annotate(template.metadata) } };
-  else props["metadata"] = annotate(props["metadata"]);
+  const spec = props["spec"] as { template?: Annotated } | undefined;
+  if (spec?.template) props["spec"] = { ...spec, template: annotated(spec.template) };
+  else Object.assign(props, annotated(props as Annotated));
 }

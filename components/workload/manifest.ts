@@ -5,7 +5,7 @@ export interface ManifestObject {
   apiVersion: string;
   kind: string;
   metadata: { name: string; namespace?: string; [field: string]: unknown };
-  [field: string]: any;
+  [field: string]: unknown;
 }
 
 /**
@@ -100,8 +100,8 @@ function phaseOf(object: ManifestObject): Phase {
 /** Custom resources are what their definition in the same manifest says, or else namespaced like most. */
 function isNamespaced(object: ManifestObject, definitions: string[]): boolean {
   if (builtIn.test(groupOf(object.apiVersion))) return !clusterKinds.has(object.kind);
-  const definition = read(definitions).find(({ spec }) => spec.names.kind === object.kind);
-  return definition?.["spec"].scope !== "Cluster";
+  const specs = read(definitions).map(({ spec }) => spec as { names: { kind: string }; scope: string });
+  return specs.find(({ names }) => names.kind === object.kind)?.scope !== "Cluster";
 }
 
 const groupOf = (apiVersion: string): string => (apiVersion.includes("/") ? apiVersion.split("/")[0]! : "");

@@ -14,6 +14,8 @@ export interface ServiceArgs {
    * @default "Cluster"
    */
   externalTrafficPolicy?: "Cluster" | "Local";
+  /** No address of its own: its name gives the pods' addresses, ready or not, so that peers find each other. @default false */
+  headless?: boolean;
 }
 
 /** Plans a Service of the workload's own name in front of its pods. */
@@ -31,6 +33,7 @@ export function planService(
     spec: {
       type,
       selector: pods,
+      ...(args.headless && { clusterIP: "None", publishNotReadyAddresses: true }),
       externalTrafficPolicy: type === "LoadBalancer" ? (args.externalTrafficPolicy ?? "Cluster") : undefined,
       ports: Object.entries(ports).map(([port, number]) => {
         if (containerPorts[port] === undefined) throw new Error(`${name} has no container port called ${port}`);

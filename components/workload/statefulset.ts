@@ -35,11 +35,10 @@ export class HardenedStatefulSet extends Workload {
     super("HardenedStatefulSet", name, args, opts);
     this.args = args;
     const replicas = args.replicas ?? 1;
-    const service = planService(name, this.namespace, this.pods, args.container.ports ?? {}, {});
+    const ports = args.container.ports ?? {};
     new k8s.core.v1.Service(
       name,
-      // Peers must find each other before they are ready.
-      { ...service, spec: { ...service.spec, clusterIP: "None", publishNotReadyAddresses: true } as never },
+      planService(name, this.namespace, this.pods, ports, { headless: true }),
       this.childOptions,
     );
     new k8s.policy.v1.PodDisruptionBudget(

@@ -83,12 +83,11 @@ export abstract class Workload extends pulumi.ComponentResource {
         "app.kubernetes.io/part-of": "groundwork",
         "groundwork/tier": args.tier ?? args.namespace.tier,
       },
-      annotations: Object.assign(
-        {},
-        ...connections.map((connection) => connection.annotations),
-        config?.annotations,
-        hashed(args.restartOn ?? {}),
-      ),
+      annotations: {
+        ...connections.map(({ annotations }) => annotations).reduce((all, some) => ({ ...all, ...some }), {}),
+        ...config?.annotations,
+        ...hashed(args.restartOn ?? {}),
+      },
       identity: args.identity ?? defaultIdentity,
       priorityClass: args.namespace.foundation.priorityClass[args.tier ?? args.namespace.tier],
       serviceAccount: access?.serviceAccount,

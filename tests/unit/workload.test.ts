@@ -164,7 +164,7 @@ describe("a hardened workload", () => {
 
   it("is changed by a transform at the very end", async () => {
     const graph = await deployed({
-      transform: { deployment: (args) => ({ ...args, metadata: { ...args.metadata, annotations: { note: "yes" } } }) },
+      transform: { deployment: (args) => ({ ...args, metadata: { name: "web", annotations: { note: "yes" } } }) },
     });
     assert.equal(deploymentOf(graph).inputs.metadata.annotations.note, "yes");
   });
