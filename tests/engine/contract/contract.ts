@@ -14,7 +14,7 @@ export interface Case {
 /** Registers the tests of a provider. */
 export function contract(provider: Provider, cases: Case[]): void {
   describe(`contract: ${provider}`, function () {
-    this.timeout(180_000);
+    this.timeout(600_000);
     for (const c of cases) {
       it(`${c.scenario().name} (${kinds(provider)})`, async () => {
         const outcomes: { kind: string; steps: Outcome[] }[] = [];

@@ -69,7 +69,7 @@ async function until(what: string, holds: () => boolean, seconds = 60): Promise<
 }
 
 describe("contract: node language host", function () {
-  this.timeout(300_000);
+  this.timeout(600_000);
 
   it("runs TypeScript and JavaScript, gives configuration, secrets and options", () => {
     const ts = project({
@@ -132,15 +132,16 @@ describe("contract: node language host", function () {
       "pack/PulumiPolicy.yaml": "runtime: nodejs\nmain: index.ts\n",
       "pack/package.json": manifest(["policy"]),
       "pack/index.ts": `
+        import * as pulumi from "@pulumi/pulumi";
         import { PolicyPack } from "@pulumi/policy";
         new PolicyPack("pack", { policies: [{ name: "short", description: "short names", enforcementLevel: "mandatory",
-          validateResource: (a, report) => { if (a.props["length"] > 2) report("too long a name"); } }] });`,
+          validateResource: (a, report) => { if (a.props["length"] > 2) report("too long a name for " + pulumi.getStack()); } }] });`,
     });
     const good = pulumi({ ...p, env: { ...p.env, WORDS: "2" } }, ["preview", "--policy-pack", "pack"]);
     assert.equal(good.status, 0, good.text);
     const bad = pulumi({ ...p, env: { ...p.env, WORDS: "3" } }, ["preview", "--policy-pack", "pack"]);
     assert.notEqual(bad.status, 0);
-    assert.match(bad.text, /too long a name/);
+    assert.match(bad.text, /too long a name for it/, "a pack knows which stack it looks at");
   });
 
   it("runs dynamic providers", () => {
