@@ -104,7 +104,7 @@ describe("the policy pack in the engine", function () {
       JSON.stringify({ "allowed-registries": { registries: ["ghcr.io/"] }, "image-digests": "advisory" }),
     );
     const change = { target: "deployment", path: "spec.template.spec.containers.0.image", value: "ghcr.io/any/api:1" };
-    const only = ["namespace", "networkPolicy", "limitRange", "quota", "deployment", "budget"];
+    const only = ["namespace", "networkPolicy", "limitRange", "quota", "defaultAccount", "deployment", "budget"];
     const { code, text } = run("preview", { change, only }, "--policy-pack-config", file);
     assert.equal(code, 0, text);
     assert.match(text, /\[advisory\].*image-digests/);
