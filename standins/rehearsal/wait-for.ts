@@ -57,8 +57,8 @@ export async function fulfil(api: KubeApi): Promise<void> {
     const version = versions.find((v: { storage: boolean }) => v.storage);
     const base = `/apis/${group}/${version.name}`;
     const objects = await api.list(`${base}/${names.plural}`).catch((error: Error) => {
-      // A definition that is not established yet has no list.
-      if (error instanceof KubeApiError && error.status === 404) return [];
+      // A definition that is not established yet has no list, and one that just was none yet.
+      if (error instanceof KubeApiError && [404, 429, 503].includes(error.status)) return [];
       throw error;
     });
     for (const object of objects) {

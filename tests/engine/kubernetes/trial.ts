@@ -48,6 +48,7 @@ export class Trial {
   private readonly server: ApiServer;
   private readonly options: TrialOptions;
   private readonly dir: string;
+  private readonly home: string;
   private readonly stack: Promise<Stack>;
   private program: () => void = () => undefined;
 
@@ -56,7 +57,8 @@ export class Trial {
     this.server = server;
     this.options = options;
     this.dir = fs.mkdtempSync(path.join(os.tmpdir(), "groundwork-trial-"));
-    const home = homeOf([subject.folder], this.dir);
+    this.home = homeOf([subject.folder], this.dir);
+    const { home } = this;
     this.stack = LocalWorkspace.createOrSelectStack(
       { stackName: "it", projectName: "trial", program: async () => this.program() },
       { envVars: engineEnv(home, path.join(home, "state")), pulumiHome: home, workDir: home },
@@ -85,6 +87,15 @@ export class Trial {
 
   async resource(name: string): Promise<StateResource | undefined> {
     return (await this.state()).find((resource) => resource.urn.endsWith(`::${name}`));
+  }
+
+  /** From now on the engine uses another plugin. */
+  useInstead(subject: Subject): void {
+    const folder = path.join(this.home, "plugins", path.basename(subject.folder));
+    for (const file of fs.readdirSync(folder)) {
+      fs.rmSync(path.join(folder, file));
+      fs.symlinkSync(path.join(subject.folder, file), path.join(folder, file));
+    }
   }
 
   /** Makes the state forget a resource, as when the engine dies between a create and its checkpoint. */

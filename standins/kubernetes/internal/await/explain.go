@@ -43,7 +43,11 @@ func (w *Waiter) explain(obj *unstructured.Unstructured, test check, last *unstr
 			reasons = append(reasons, fmt.Sprintf("and %d more pods", len(pods)-maxPods))
 			break
 		}
-		for _, problem := range podProblems(&pod) {
+		problems := podProblems(&pod)
+		if len(problems) == 0 {
+			problems = []string{fmt.Sprintf("is %s and not ready", text(pod.Object, "status", "phase"))}
+		}
+		for _, problem := range problems {
 			reasons = append(reasons, fmt.Sprintf("Pod %q: %s", pod.GetName(), problem))
 		}
 	}

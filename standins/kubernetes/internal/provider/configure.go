@@ -10,6 +10,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource/plugin"
 	pulumirpc "github.com/pulumi/pulumi/sdk/v3/proto/go"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 
 	"groundwork.dev/standins/kubernetes/internal/kube"
@@ -149,15 +150,10 @@ func (p *Provider) connect(ctx context.Context, vars map[string]string) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, pingTime)
 	defer cancel()
-	// A cluster that was just made may still refuse connections for a moment.
-	err = kube.Retry(ctx, func(err error) time.Duration {
-		if kube.IsTransient(err) {
-			return pingTime / 3
-		}
-		return 0
-	}, func() error { return p.cluster.Ping(ctx) })
+	// A cluster that was just made, or whose server restarts, refuses connections for a moment.
+	err = kube.Retry(ctx, kube.Transient, func() error { return p.cluster.Ping(ctx) })
 	p.unreachable = ""
-	if err != nil {
+	if err != nil && !apierrors.IsForbidden(err) {
 		p.unreachable = "the API server does not answer: " + err.Error()
 	}
 	return nil

@@ -38,7 +38,7 @@ func (p *Provider) Delete(ctx context.Context, req *pulumirpc.DeleteRequest) (*e
 		return nil, errors.New("nothing can be deleted while the cluster is unreachable. If the cluster is gone, run again with " +
 			"PULUMI_K8S_DELETE_UNREACHABLE=true to drop its resources from the state")
 	}
-	client, err := p.cluster.For(live)
+	client, err := p.client(ctx, live)
 	if gone(err) {
 		return &emptypb.Empty{}, nil
 	}

@@ -104,14 +104,13 @@ func (p *Provider) Read(ctx context.Context, req *pulumirpc.ReadRequest) (*pulum
 }
 
 func (p *Provider) get(ctx context.Context, obj *unstructured.Unstructured, name string) (live *unstructured.Unstructured, err error) {
-	err = kube.Retry(ctx, kube.Transient, func() error {
-		client, err := p.cluster.For(obj)
-		if err != nil {
+	client, err := p.client(ctx, obj)
+	if err == nil {
+		err = kube.Retry(ctx, kube.Transient, func() error {
+			live, err = client.Get(ctx, name, metav1.GetOptions{})
 			return err
-		}
-		live, err = client.Get(ctx, name, metav1.GetOptions{})
-		return err
-	})
+		})
+	}
 	if err != nil && !kube.IsNoMatch(err) && !apierrors.IsNotFound(err) {
 		err = fmt.Errorf("reading %s %q: %w", obj.GetKind(), name, err)
 	}

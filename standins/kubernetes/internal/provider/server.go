@@ -14,6 +14,7 @@ import (
 	"google.golang.org/protobuf/types/known/emptypb"
 	"google.golang.org/protobuf/types/known/structpb"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/client-go/dynamic"
 
 	"groundwork.dev/standins/kubernetes/internal/await"
 	"groundwork.dev/standins/kubernetes/internal/engine"
@@ -76,6 +77,15 @@ func (p *Provider) working(call context.Context) (context.Context, context.Cance
 	ctx, cancel := context.WithCancel(call)
 	stop := context.AfterFunc(p.ctx, cancel)
 	return ctx, func() { stop(); cancel() }
+}
+
+// client gives the client for an object's kind; a server that is starting or overloaded is asked again.
+func (p *Provider) client(ctx context.Context, obj *unstructured.Unstructured) (client dynamic.ResourceInterface, err error) {
+	err = kube.Retry(ctx, kube.Transient, func() error {
+		client, err = p.cluster.For(obj)
+		return err
+	})
+	return client, err
 }
 
 // waiter makes an awaiter that reports to the engine, each line once.

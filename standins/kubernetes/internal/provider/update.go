@@ -52,7 +52,10 @@ func (p *Provider) Update(ctx context.Context, req *pulumirpc.UpdateRequest) (*p
 	if p.unreachable != "" {
 		return nil, fmt.Errorf("the Kubernetes cluster cannot be used: %s", p.unreachable)
 	}
-	client, err := p.cluster.For(inputs)
+	client, err := p.client(ctx, inputs)
+	if err != nil && !kube.IsNoMatch(err) {
+		return nil, err
+	}
 	if err != nil {
 		return nil, fmt.Errorf("the API server has no kind %s: is its CustomResourceDefinition installed? %w", kindOf(inputs), err)
 	}
