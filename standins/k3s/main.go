@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
+	"strings"
 	"time"
 	_ "time/tzdata" // CronJob time zones, on machines that have no tzdata
 
@@ -85,9 +86,33 @@ func dispatch(args []string) int {
 func giveBack() {
 	time.Sleep(25 * time.Second)
 	debug.SetGCPercent(30)
+	unmapStartup()
 	for {
 		debug.FreeOSMemory()
 		time.Sleep(3 * time.Minute)
+	}
+}
+
+// unmapStartup drops this process's mappings of its program file. Most of what was touched so far ran once; what is still
+// needed comes back from the page cache at the next use, and the kernel may now reclaim the rest first.
+func unmapStartup() {
+	self, err := os.Readlink("/proc/self/exe")
+	if err != nil {
+		return
+	}
+	maps, err := os.ReadFile("/proc/self/maps")
+	if err != nil {
+		return
+	}
+	for _, line := range strings.Split(string(maps), "\n") {
+		f := strings.Fields(line)
+		if len(f) < 6 || f[5] != self || (f[1] != "r-xp" && f[1] != "r--p") {
+			continue // the writable part is this process's own
+		}
+		var from, to uintptr
+		if _, err := fmt.Sscanf(f[0], "%x-%x", &from, &to); err == nil {
+			_, _, _ = unix.Syscall(unix.SYS_MADVISE, from, to-from, unix.MADV_DONTNEED)
+		}
 	}
 }
 
