@@ -25,7 +25,7 @@ export const cluster: Entry[] = [
         url: `${release}/k3s${suffix}`,
         checksums: `${release}/sha256sum-${architecture}.txt`,
       },
-      { type: "go", parts: "stand-in", seconds: 600, folder: "standins/k3s", output: "k3s" },
+      { type: "go", parts: "stand-in", seconds: 420, folder: "standins/k3s", output: "k3s" },
     ],
   },
   {
@@ -42,7 +42,7 @@ export const cluster: Entry[] = [
         url: `${release}/k3s-airgap-images-${architecture}.tar`,
         checksums: `${release}/sha256sum-${architecture}.txt`,
       },
-      { type: "image-set", parts: "built", seconds: 600, folder: "standins/k3s", list: "images.json" },
+      { type: "image-set", parts: "built", seconds: 450, folder: "standins/k3s", list: "images.json" },
     ],
   },
   {

@@ -84,7 +84,7 @@ export const platformEntries: Entry[] = [
       },
     ],
   },
-  binary("traefik", TRAEFIK, "Traefik", 600),
+  binary("traefik", TRAEFIK, "Traefik", 330),
   {
     name: "cloudnative-pg",
     version: CLOUDNATIVE_PG,
@@ -114,7 +114,7 @@ export const platformEntries: Entry[] = [
       },
     ],
   },
-  binary("cloudnative-pg", CLOUDNATIVE_PG, "CloudNativePG", 240),
+  binary("cloudnative-pg", CLOUDNATIVE_PG, "CloudNativePG", 200),
   {
     name: "cloudnative-pg-manifest",
     version: CLOUDNATIVE_PG,
@@ -266,6 +266,6 @@ function debianLayer(name: string, about: string, debian: DebianTree): Entry {
     about,
     file: "layer.tar",
     internal: true,
-    sources: [{ type: "debian", parts: "official", seconds: 60, debian }],
+    sources: [{ type: "debian", parts: "official", seconds: 40, debian }],
   };
 }

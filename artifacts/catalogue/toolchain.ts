@@ -28,7 +28,7 @@ export const toolchain: Entry[] = [
         checksums: `https://github.com/pulumi/pulumi/releases/download/v${PULUMI}/pulumi-${PULUMI}-checksums.txt`,
         unpack: Object.fromEntries(["pulumi", ...NODE_PARTS].map((name) => [`pulumi/${name}`, name])),
       },
-      { type: "go", parts: "built", seconds: 300, folder: "artifacts/recipes/pulumi", output: "pulumi" },
+      { type: "go", parts: "built", seconds: 240, folder: "artifacts/recipes/pulumi", output: "pulumi" },
     ],
   },
   {
@@ -51,7 +51,7 @@ export const toolchain: Entry[] = [
   provider("kubernetes", {
     type: "go",
     parts: "stand-in",
-    seconds: 240,
+    seconds: 120,
     folder: "standins/kubernetes",
     output: "pulumi-resource-kubernetes",
   }),
@@ -66,7 +66,7 @@ export const toolchain: Entry[] = [
     about: "the stand-ins of the language host and of four providers, as one multi-call binary",
     file: "groundwork-engine",
     internal: true,
-    sources: [{ type: "go", parts: "stand-in", seconds: 90, folder: "standins/engine", output: "groundwork-engine" }],
+    sources: [{ type: "go", parts: "stand-in", seconds: 60, folder: "standins/engine", output: "groundwork-engine" }],
   },
 ];
 
