@@ -132,6 +132,7 @@ function layOut(artifact: IndexedArtifact, home: string): void {
     }
     fs.chmodSync(temporary, 0o755);
     fs.renameSync(temporary, path.join(folder, name));
+    fs.rmSync(temporary, { force: true }); // rename leaves it when both names are already one file
   }
 }
 
