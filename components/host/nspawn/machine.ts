@@ -3,7 +3,7 @@ import * as fs from "node:fs";
 import { cacheDir } from "../../../cli/paths";
 import { acquire, hasDefaultRoute, release } from "./changes";
 import { groupName, groups, killAll, makeGroups, processesOf, removeGroups, scopeCommand } from "./cgroups";
-import { isRunning, MachineError, poll, readIfThere, signal, sshBanner, withLock } from "./process";
+import { isRunning, MachineError, poll, readIfThere, signal, sshBanner, succeeds, withLock } from "./process";
 import type { MachineSpec } from "./plan";
 import { seed } from "./seed";
 import { layout, machineId, readRecord, removeFolder, unpackedRootfs, writeRecord } from "./store";
@@ -72,9 +72,20 @@ export function ensure(wanted: MachineSpec): Promise<ReadyMachine> {
   });
 }
 
+/**
+ * Removes this computer's end of the machine's network. The kernel does that itself some time after a network namespace's last
+ * process, but a machine that is started meanwhile would find its name taken. A name that is too long for a link is nspawn's
+ * to shorten, and then stands as the link's alternative name.
+ */
+async function removeLink(id: string): Promise<void> {
+  const link = `vb-${nspawnName(id)}`;
+  await poll(10_000, 100, () => !succeeds("ip", "link", "show", link) || (succeeds("ip", "link", "del", link), false));
+}
+
 async function start(id: string, spec: MachineSpec): Promise<void> {
-  // Left over when only nspawn itself was killed.
+  // Left over when only nspawn itself was killed, or a moment ago.
   await killAll(id);
+  await removeLink(id);
   const place = layout(id);
   const lower = await unpackedRootfs(spec);
   for (const folder of [place.root, place.upper, place.work, ...Object.values(place.volumes)]) {
@@ -164,6 +175,7 @@ export function remove(of: { stack: string; name: string; bridge: string }): Pro
   return withLock(id, async () => {
     await stop(id, removeLimit);
     await removeGroups(id);
+    await removeLink(id);
     // Its propagation folder, which a killed nspawn leaves.
     fs.rmSync(`/run/systemd/nspawn/propagate/${nspawnName(id)}`, { recursive: true, force: true });
     await release(readRecord(id)?.bridge ?? of.bridge, id);
