@@ -137,7 +137,7 @@ export function sample() {
         environment: { STEP: "install" },
       },
     } as TestResource,
-    helper: {
+    component: {
       type: "groundwork:workload:PlatformNamespace",
       name: "app",
       props: {},
