@@ -59,7 +59,7 @@ function kinds(provider: Provider): string {
 
 /** The value of a property below its secret mark. */
 export function bare(v: unknown): unknown {
-  return typeof v === "object" && v !== null && "secret" in v ? (v as { secret: unknown }).secret : v;
+  return typeof v === "object" && v !== null && "secret" in v ? v.secret : v;
 }
 
 /** An output of a resource after a step; throws when the resource is not there. */

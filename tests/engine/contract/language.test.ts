@@ -89,8 +89,9 @@ describe("contract: node language host", function () {
     for (const args of [
       ["n", "21"],
       ["--secret", "hidden", "word"],
-    ])
+    ]) {
       assert.equal(pulumi(ts, ["config", "set", ...args]).status, 0);
+    }
     const up = pulumi(ts, ["up", "--yes", "--skip-preview"]);
     assert.equal(up.status, 0, up.text);
     assert.ok(!up.text.includes("word"), "a secret was printed");

@@ -76,7 +76,7 @@ export async function run(
   process.env["PATH"] = env["PATH"];
   let program = (): void => undefined;
   const stack = await LocalWorkspace.createOrSelectStack(
-    { stackName: "it", projectName: "contract", program: async () => program() },
+    { stackName: "it", projectName: "contract", program: () => Promise.resolve(program()) },
     { envVars: env, pulumiHome: home, workDir: home },
   );
   const out: Outcome[] = [];
@@ -109,7 +109,7 @@ async function runStep(
   const diffs: Record<string, string[]> = {};
   let summary: OpMap = {};
   for (const e of events) {
-    summary = (e.summaryEvent?.resourceChanges as OpMap | undefined) ?? summary;
+    summary = e.summaryEvent?.resourceChanges ?? summary;
     const m = e.resourcePreEvent?.metadata;
     if (!m || m.type === "pulumi:pulumi:Stack" || m.type.startsWith("pulumi:providers:")) continue;
     const name = m.urn.split("::").at(-1)!;
@@ -131,7 +131,6 @@ async function runStep(
 }
 
 function plain(message: string): string {
-  // eslint-disable-next-line no-control-regex
   return message
     .replace(/<\{%[^%]*%\}>/g, "")
     .replace(/\u001b\[[0-9;]*m/g, "")

@@ -22,7 +22,8 @@ export interface Subject {
 
 /** The version of a plugin that its npm package asks for. */
 export function askedVersion(provider: string): string {
-  const manifest = require(`@pulumi/${provider}/package.json`) as { version: string; pulumi?: { version?: string } };
+  const file = path.resolve(__dirname, `../../../node_modules/@pulumi/${provider}/package.json`);
+  const manifest = JSON.parse(fs.readFileSync(file, "utf8")) as { version: string; pulumi?: { version?: string } };
   return (manifest.pulumi?.version ?? manifest.version).replace(/^v/, "");
 }
 
@@ -110,7 +111,8 @@ export function sshServerBinary(root: string): string {
   if (fs.existsSync(out)) return out;
   const module = path.resolve(__dirname, "../../../standins/engine");
   const r = spawnSync("go", ["build", "-o", out, "./cmd/groundwork-testsshd"], { cwd: module, encoding: "utf8" });
-  if (r.status !== 0)
+  if (r.status !== 0) {
     throw new Error(`the SSH server for tests could not be built: ${r.stderr}${r.error?.message ?? ""}`);
+  }
   return out;
 }

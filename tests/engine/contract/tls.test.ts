@@ -74,8 +74,9 @@ const chain: Case = {
     assert.equal(leaf.checkHost("x.local"), "x.local");
     assert.equal(leaf.checkIP("10.0.0.1"), "10.0.0.1");
     const outputs = s[1]!.resources["key"]!.outputs as Record<string, unknown>;
-    for (const p of ["privateKeyPem", "privateKeyPemPkcs8", "privateKeyOpenssh"])
+    for (const p of ["privateKeyPem", "privateKeyPemPkcs8", "privateKeyOpenssh"]) {
       assert.ok("secret" in (outputs[p] as object), p);
+    }
     assert.deepEqual(s[5]!.resources, {});
   },
 };
