@@ -10,6 +10,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/types"
@@ -48,7 +49,13 @@ func (s *Server) RunControllers(ctx context.Context) error {
 	changed := make(chan struct{}, 1)
 	seen := map[string]string{}
 	_, _ = nodes.Informer().AddEventHandler(cache.ResourceEventHandlerFuncs{
-		AddFunc: func(any) { poke(changed) }, DeleteFunc: func(any) { poke(changed) },
+		AddFunc: func(any) { poke(changed) },
+		DeleteFunc: func(o any) {
+			poke(changed)
+			if n, ok := o.(*corev1.Node); ok && n.Name != c.NodeName {
+				go s.forget(ctx, client, n.Name)
+			}
+		},
 		UpdateFunc: func(_, o any) { // a node's heartbeat is no change
 			n := o.(*corev1.Node)
 			if k := fmt.Sprint(n.Labels, n.Status.Addresses); seen[n.Name] != k {
@@ -66,6 +73,38 @@ func (s *Server) RunControllers(ctx context.Context) error {
 	go s.nodes(ctx, client, nodes.Lister(), changed)
 	go s.snapshots(ctx)
 	return nil
+}
+
+// forget drops what belonged to a node that was deleted: its password, so that a machine of that name may join anew, and
+// its member of etcd, which would count for the quorum for ever.
+func (s *Server) forget(ctx context.Context, client kubernetes.Interface, node string) {
+	err := client.CoreV1().Secrets("kube-system").Delete(ctx, node+".node-password.k3s", metav1.DeleteOptions{})
+	if err != nil && !apierrors.IsNotFound(err) {
+		fmt.Fprintf(s.Log, "node %s was deleted, its password not: %v\n", node, err)
+	}
+	c, err := EtcdClient(s.Config).Dial()
+	if err != nil {
+		fmt.Fprintf(s.Log, "node %s was deleted, its etcd member not: %v\n", node, err)
+		return
+	}
+	defer c.Close()
+	limited, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	members, err := c.MemberList(limited)
+	if err != nil {
+		fmt.Fprintf(s.Log, "node %s was deleted, its etcd member not: %v\n", node, err)
+		return
+	}
+	for _, m := range members.Members {
+		if m.Name != node {
+			continue
+		}
+		if _, err := c.MemberRemove(limited, m.ID); err != nil {
+			fmt.Fprintf(s.Log, "node %s was deleted, its etcd member not: %v\n", node, err) // another server may have been first
+			continue
+		}
+		fmt.Fprintf(s.Log, "node %s was deleted: removed it from etcd\n", node)
+	}
 }
 
 func poke(c chan struct{}) {

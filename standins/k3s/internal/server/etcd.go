@@ -36,7 +36,7 @@ func (s *Server) startEtcd(ctx context.Context) error {
 	}
 	s.Group.Start(supervise.Child{Name: "etcd", Store: true, Log: s.Log, Args: agent.Flags("etcd", own, c.EtcdArg)})
 	if s.join != nil {
-		go s.promote(ctx)
+		go s.promote(ctx, s.join)
 		if fresh {
 			return s.awaitPromoted(ctx)
 		}
@@ -101,7 +101,10 @@ func (s *Server) awaitEtcd(ctx context.Context) error {
 func (s *Server) bootstrap(ctx context.Context) error {
 	c := s.Config
 	if _, err := os.Stat(c.Server("db", "etcd", "member")); err == nil {
-		return nil // a member comes back by itself, also when the server that it joined by is gone
+		// A member comes back by itself, also when the server that it joined by is gone; but one that was stopped before
+		// it had caught up is still to be promoted.
+		go s.promoteLater(ctx)
+		return nil
 	}
 	return agent.Retry(ctx, s.Log, "the server "+c.ServerURL, func() error {
 		client, err := agent.Connect(ctx, c.ServerURL, c.Token)
@@ -112,8 +115,8 @@ func (s *Server) bootstrap(ctx context.Context) error {
 		if _, err := client.Get(ctx, "/v1-k3s/server-bootstrap", &b); err != nil {
 			return err
 		}
-		if b.Cluster != s.cluster {
-			return agent.Stop(fmt.Errorf("critical settings differ from those of %s: here %+v, there %+v", c.ServerURL, s.cluster, b.Cluster))
+		if there := b.Cluster; !s.cluster.SameAs(there) {
+			return agent.Stop(fmt.Errorf("critical settings differ from those of %s: here %+v, there %+v", c.ServerURL, s.cluster, there))
 		}
 		for name, content := range b.Files {
 			file := c.TLS(name)
@@ -160,11 +163,25 @@ func (s *Server) joinEtcd(ctx context.Context, own map[string]string) error {
 	return nil
 }
 
+// promoteLater promotes by way of the configured server, if it is ever to be reached.
+func (s *Server) promoteLater(ctx context.Context) {
+	for ctx.Err() == nil {
+		if client, err := agent.Connect(ctx, s.Config.ServerURL, s.Config.Token); err == nil {
+			s.promote(ctx, client)
+			return
+		}
+		select {
+		case <-time.After(5 * time.Second):
+		case <-ctx.Done():
+		}
+	}
+}
+
 // promote makes this member a voting one once it has caught up.
-func (s *Server) promote(ctx context.Context) {
+func (s *Server) promote(ctx context.Context, by *agent.Client) {
 	for ctx.Err() == nil {
 		var members []supervisor.Member
-		if _, err := s.join.Get(ctx, "/db/info", &members); err == nil {
+		if _, err := by.Get(ctx, "/db/info", &members); err == nil {
 			for _, m := range members {
 				if len(m.Peers) == 0 || m.Peers[0] != s.peer() {
 					continue
@@ -172,7 +189,7 @@ func (s *Server) promote(ctx context.Context) {
 				if !m.Learner && m.Name != "" {
 					return
 				}
-				_ = s.join.Post(ctx, "/db/members", supervisor.MemberRequest{Promote: m.ID}, nil) // refused until it has caught up
+				_ = by.Post(ctx, "/db/members", supervisor.MemberRequest{Promote: m.ID}, nil) // refused until it has caught up
 			}
 		}
 		select {

@@ -144,6 +144,10 @@ func (s *Server) tokens() error {
 		return err
 	}
 	if c.AgentToken == "" {
+		// A joined server got the agents' token with its bootstrap, and keeps it.
+		if st, err := os.Lstat(c.Server("agent-token")); err == nil && st.Mode().IsRegular() {
+			return nil
+		}
 		return link("token", c.Server("agent-token"))
 	}
 	t, err := token.Parse(c.AgentToken)

@@ -42,6 +42,12 @@ type Cluster struct {
 	Version           string `json:"version"`
 }
 
+// SameAs tells whether two servers may share a cluster; their versions may differ while it is upgraded.
+func (c Cluster) SameAs(other Cluster) bool {
+	c.Version = other.Version
+	return c == other
+}
+
 // Bootstrap is what a joining server gets: the cluster's authorities and keys, and the members of etcd.
 type Bootstrap struct {
 	Cluster Cluster           `json:"cluster"`
