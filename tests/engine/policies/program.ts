@@ -45,8 +45,11 @@ set(objects.deployment.props, "metadata.annotations", {
   "groundwork/password-id": password.id.apply((id) => `of ${id.length}`),
 });
 
+/** A resource of any type: the SDK keeps its own class abstract. */
+class AnyResource extends pulumi.CustomResource {}
+
 const only = config.getObject<string[]>("only");
 for (const [name, { type, name: logical, props }] of Object.entries(objects)) {
   if (!type.startsWith("kubernetes:") || (only && !only.includes(name))) continue;
-  new pulumi.CustomResource(type, logical, props, { provider });
+  new AnyResource(type, logical, props, { provider });
 }
