@@ -25,6 +25,8 @@ export interface CacheEntry extends Omit<Artifact, "path"> {
 export interface Index {
   checkout: string;
   artifacts: Record<string, IndexedArtifact>;
+  /** Folders of the entries that these were made from: not for the program, but worth keeping. */
+  inputs?: string[];
 }
 
 export type IndexedArtifact = (Artifact | ImageArtifact) & { key: string };
@@ -145,7 +147,10 @@ export class Cache {
     for (const name of listFolder(this.path("index"))) {
       const index = JSON.parse(fs.readFileSync(this.path("index", name), "utf8")) as Index;
       if (!fs.existsSync(index.checkout)) fs.rmSync(this.path("index", name));
-      else for (const artifact of Object.values(index.artifacts)) used.add(path.basename(path.dirname(artifact.path)));
+      else {
+        for (const artifact of Object.values(index.artifacts)) used.add(path.basename(path.dirname(artifact.path)));
+        for (const input of index.inputs ?? []) used.add(input);
+      }
     }
     const names: string[] = [];
     let bytes = 0;

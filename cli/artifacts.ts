@@ -5,7 +5,7 @@ import { Cache, type IndexedArtifact } from "../artifacts/cache";
 import { bytes, duration } from "../artifacts/durations";
 import { ArtifactError } from "../artifacts/errors";
 import { exclusively } from "../artifacts/exclusive";
-import { lockedRecipes } from "../artifacts/keys";
+import { keyOf, lockedRecipes } from "../artifacts/keys";
 import { Lock } from "../artifacts/lockfile";
 import { Reachability } from "../artifacts/reach";
 import { Resolver } from "../artifacts/resolver";
@@ -51,7 +51,7 @@ export async function ensureArtifacts(
     const list = missing.map((one) => one.name).join(", ");
     ui.say(`${missing.length} artefacts to get, ${duration(seconds)} if all of them are made here: ${list}`);
   }
-  return resolver.all(wanted, (artifact) => addToIndex(cache, artifact));
+  return resolver.all(wanted, (artifact) => addToIndex(cache, lock, artifact));
 }
 
 /** GiB that results and work folders may take, and what builds take besides; see "disk" in artifacts/README.md. */
@@ -71,7 +71,7 @@ function checkDisk(folder: string, missing: { name: string; compiles: boolean }[
   );
 }
 
-async function addToIndex(cache: Cache, artifact: IndexedArtifact): Promise<void> {
+async function addToIndex(cache: Cache, lock: Lock, artifact: IndexedArtifact): Promise<void> {
   const known = cache.readIndex().artifacts[artifact.name];
   if (known && JSON.stringify(known) === JSON.stringify(artifact)) return;
   await exclusively(
@@ -80,9 +80,21 @@ async function addToIndex(cache: Cache, artifact: IndexedArtifact): Promise<void
     () => {
       const index = cache.readIndex();
       index.artifacts[artifact.name] = artifact;
+      index.inputs = inputsIn(cache, lock);
       cache.writeIndex(index);
     },
   );
+}
+
+/** Folders of the internal entries that today's recipes make. */
+function inputsIn(cache: Cache, lock: Lock): string[] {
+  const internal = catalogue.filter((entry) => entry.internal);
+  const keys = internal.flatMap((entry) =>
+    entry.sources.map((source) => [entry.name, keyOf(entry, source, lock, catalogue)] as const),
+  );
+  return keys
+    .filter(([name, key]) => cache.find(name, key))
+    .map(([name, key]) => path.basename(cache.entryFolder(name, key)));
 }
 
 /** The engine's home with the CLI, the language host and the provider plugins where the engine looks for them. */

@@ -124,17 +124,19 @@ describe("the artefact cache", function () {
   });
 
   it("prunes what no checkout uses, and keeps the rest", async () => {
-    const [kept, dropped] = await write([fileEntry("kept", local()), fileEntry("dropped", local())]).all([
-      "kept",
-      "dropped",
-    ]);
-    here.cache.writeIndex({ checkout: here.folder, artifacts: { kept: kept! } });
+    const folderOf = (made: { path: string }): string => path.basename(path.dirname(made.path));
+    const [kept, input, dropped] = await write([
+      fileEntry("kept", local()),
+      fileEntry("input", local()),
+      fileEntry("dropped", local()),
+    ]).all(["kept", "input", "dropped"]);
+    here.cache.writeIndex({ checkout: here.folder, artifacts: { kept: kept! }, inputs: [folderOf(input!)] });
     here.cache.writeIndex({ checkout: "/nowhere/at/all", artifacts: { dropped: dropped! } });
     assert.deepEqual(here.cache.prune().names, [], "an entry that was just made may be another run's");
     const old = new Date(Date.now() - 2 * 3600_000);
-    for (const made of [kept, dropped]) fs.utimesSync(path.dirname(made!.path), old, old);
-    assert.deepEqual(here.cache.prune().names, [path.basename(path.dirname(dropped!.path))]);
-    assert.ok(fs.existsSync(kept!.path));
+    for (const made of [kept, input, dropped]) fs.utimesSync(path.dirname(made!.path), old, old);
+    assert.deepEqual(here.cache.prune().names, [folderOf(dropped!)]);
+    for (const made of [kept, input]) assert.ok(fs.existsSync(made!.path));
   });
 
   it("does not delete through what is still mounted below a work folder", function () {
