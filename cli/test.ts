@@ -16,6 +16,8 @@ interface Layer {
   name: string;
   commands?: { name: string; argv: string[]; cwd?: string }[];
   mocha?: string[];
+  /** The tests use the engine and its plugins, so the artefact cache is filled first. */
+  engine?: boolean;
 }
 
 const bin = (name: string) => path.join(root, "node_modules", ".bin", name);
@@ -32,8 +34,8 @@ const layers: Layer[] = [
   },
   { name: "unit", mocha: ["tests/unit/**/*.test.ts", "apps/*/test/**/*.test.ts"] },
   { name: "policies", mocha: ["tests/policies/**/*.test.ts"] },
-  { name: "engine", mocha: ["tests/engine/**/*.test.ts"] },
-  { name: "e2e", mocha: ["tests/e2e/**/*.test.ts"] },
+  { name: "engine", mocha: ["tests/engine/**/*.test.ts"], engine: true },
+  { name: "e2e", mocha: ["tests/e2e/**/*.test.ts"], engine: true },
 ];
 
 function run(argv: string[], env: NodeJS.ProcessEnv = {}, cwd = root): Promise<number> {
@@ -49,11 +51,23 @@ function run(argv: string[], env: NodeJS.ProcessEnv = {}, cwd = root): Promise<n
   });
 }
 
-async function runMocha(patterns: string[], filter: string | undefined): Promise<Totals> {
+/** Fills the cache, and says where the engine is in the way that the engine itself is told. */
+async function engineSurroundings(): Promise<NodeJS.ProcessEnv> {
+  const { ensureArtifacts, ensureToolchain } = await import("./artifacts");
+  const { cli, pulumiHome } = await ensureToolchain();
+  await ensureArtifacts("all");
+  return {
+    PULUMI_HOME: pulumiHome,
+    PATH: `${path.dirname(cli)}${path.delimiter}${process.env["PATH"] ?? ""}`,
+    PULUMI_SKIP_UPDATE_CHECK: "true",
+  };
+}
+
+async function runMocha(patterns: string[], filter: string | undefined, env: NodeJS.ProcessEnv): Promise<Totals> {
   const file = path.join(fs.mkdtempSync(path.join(os.tmpdir(), "groundwork-totals-")), "totals.json");
   const argv = [bin("mocha"), "--reporter", path.join(root, "cli", "mocha-reporter.cjs"), "--exit", ...patterns];
   if (filter) argv.push("--grep", filter);
-  const code = await run(argv, { GROUNDWORK_TOTALS: file });
+  const code = await run(argv, { ...env, GROUNDWORK_TOTALS: file });
   const totals = fs.existsSync(file) ? (JSON.parse(fs.readFileSync(file, "utf8")) as Totals) : undefined;
   fs.rmSync(path.dirname(file), { recursive: true, force: true });
   // A run that dies before its end, or that finds no test, is a failure of its own.
@@ -64,7 +78,7 @@ async function runMocha(patterns: string[], filter: string | undefined): Promise
 }
 
 async function runLayer(layer: Layer, filter: string | undefined): Promise<Totals> {
-  if (layer.mocha) return runMocha(layer.mocha, filter);
+  if (layer.mocha) return runMocha(layer.mocha, filter, layer.engine ? await engineSurroundings() : {});
   const totals: Totals = { passed: 0, failed: 0, skipped: 0 };
   for (const command of layer.commands ?? []) {
     const passed = (await run(command.argv, {}, command.cwd)) === 0;
