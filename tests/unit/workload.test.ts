@@ -1,6 +1,7 @@
 import { strict as assert } from "node:assert";
 import * as pulumi from "@pulumi/pulumi";
 import {
+  apiServerSources,
   connect,
   Endpoint,
   HardenedCronJob,
@@ -12,7 +13,7 @@ import {
 } from "../../components/workload";
 import { FakeArtifacts } from "./fixtures/artifacts";
 import { Graph, GraphNode } from "./graph/graph";
-import { capture, find } from "./fixtures/capture";
+import { capture, find, valueOf } from "./fixtures/capture";
 import { makeFoundation, makeNamespace, someResources } from "./fixtures/platform";
 
 const http = { path: "/healthz", port: 8080 };
@@ -105,6 +106,13 @@ describe("a platform namespace", () => {
       const guard = inside.nodes.find((node) => node.name === name)!;
       assert.ok(inside.isAfter(deploymentOf(inside), guard), `the deployment does not wait for ${name}`);
     }
+  });
+});
+
+describe("the API server's own calls", () => {
+  it("come from its machines, or from their ends of the pod network's tunnels", async () => {
+    const sources = await valueOf(apiServerSources(["10.41.0.10"], "10.50.0.0/16"));
+    assert.deepEqual(sources.slice(0, 3), ["10.41.0.10/32", "10.50.0.0/31", "10.50.1.0/31"]);
   });
 });
 
