@@ -12,20 +12,13 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"time"
-
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/kubernetes"
-	"k8s.io/client-go/tools/clientcmd"
 
 	"groundwork/standins/k3s/internal/agent"
 	"groundwork/standins/k3s/internal/config"
 	"groundwork/standins/k3s/internal/pki"
 	"groundwork/standins/k3s/internal/supervise"
 	"groundwork/standins/k3s/internal/supervisor"
-	"groundwork/standins/k3s/internal/token"
 	"groundwork/standins/k3s/manifests"
 )
 
@@ -127,44 +120,6 @@ func (s *Server) files() error {
 	return s.packaged()
 }
 
-// tokens writes server/token, node-token and agent-token in the secure form.
-func (s *Server) tokens() error {
-	c := s.Config
-	ca, err := os.ReadFile(c.TLS("server-ca.crt"))
-	if err != nil {
-		return err
-	}
-	if s.password, err = token.Ensure(c.Token, c.Server("token")); err != nil {
-		return err
-	}
-	if err := pki.WriteFile(c.Server("token"), []byte(token.Full(ca, token.ServerUser, s.password)+"\n"), 0o600); err != nil {
-		return err
-	}
-	if err := link("token", c.Server("node-token")); err != nil {
-		return err
-	}
-	if c.AgentToken == "" {
-		// A joined server got the agents' token with its bootstrap, and keeps it.
-		if st, err := os.Lstat(c.Server("agent-token")); err == nil && st.Mode().IsRegular() {
-			return nil
-		}
-		return link("token", c.Server("agent-token"))
-	}
-	t, err := token.Parse(c.AgentToken)
-	if err != nil {
-		return fmt.Errorf("agent-token: %w", err)
-	}
-	return pki.WriteFile(c.Server("agent-token"), []byte(token.Full(ca, token.NodeUser, t.Password)+"\n"), 0o600)
-}
-
-func link(to, name string) error {
-	if now, err := os.Readlink(name); err == nil && now == to {
-		return nil
-	}
-	_ = os.Remove(name)
-	return os.Symlink(to, name)
-}
-
 // packaged writes the packaged components, and takes away those that are disabled.
 func (s *Server) packaged() error {
 	c := s.Config
@@ -217,40 +172,6 @@ func (s *Server) startControllers(ctx context.Context) {
 	}
 	s.Group.Start(supervise.Child{Name: names[0], Log: s.Log, Args: s.controllerArgs()})
 	s.Group.Start(supervise.Child{Name: names[1], Log: s.Log, Args: s.schedulerArgs()})
-}
-
-// dropOwnLeases deletes leader leases that this machine's own dead processes still hold: a server that comes back after
-// a hard stop would otherwise do nothing until they end.
-func (s *Server) dropOwnLeases(ctx context.Context, names []string) error {
-	rest, err := clientcmd.BuildConfigFromFlags("", s.Config.Server("cred", "supervisor.kubeconfig"))
-	if err != nil {
-		return err
-	}
-	client, err := kubernetes.NewForConfig(rest)
-	if err != nil {
-		return err
-	}
-	host, err := os.Hostname()
-	if err != nil {
-		return err
-	}
-	leases := client.CoordinationV1().Leases("kube-system")
-	for _, name := range names {
-		l, err := leases.Get(ctx, name, metav1.GetOptions{})
-		if apierrors.IsNotFound(err) {
-			continue
-		} else if err != nil {
-			return err
-		}
-		// An identity is the host's name and a random part.
-		if l.Spec.HolderIdentity == nil || !strings.HasPrefix(*l.Spec.HolderIdentity, host+"_") {
-			continue
-		}
-		if err := leases.Delete(ctx, name, metav1.DeleteOptions{Preconditions: &metav1.Preconditions{ResourceVersion: &l.ResourceVersion}}); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // awaitReady waits for the API server's /readyz, as the administrator.
