@@ -14,8 +14,17 @@ export interface KubeObject {
     ownerReferences?: { kind: string; name: string }[];
     [field: string]: unknown;
   };
-  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- bodies of any kind
-  [field: string]: any;
+  [field: string]: unknown;
+}
+
+/** Reads a value deep inside an object; undefined where a step is missing. The caller says what type it has. */
+export function at<T>(value: unknown, ...path: (string | number)[]): T | undefined {
+  let found = value;
+  for (const step of path) {
+    if (typeof found !== "object" || found === null) return undefined;
+    found = (found as Record<string | number, unknown>)[step];
+  }
+  return found as T | undefined;
 }
 
 /** An answer of the API server that is no success. */
@@ -112,7 +121,7 @@ export class KubeApi {
             try {
               resolve((text.startsWith("{") ? JSON.parse(text) : text) as T);
             } catch (error) {
-              reject(error as Error);
+              reject(error instanceof Error ? error : new Error(String(error)));
             }
           });
         },

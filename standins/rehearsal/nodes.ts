@@ -1,4 +1,4 @@
-import { KubeApi, KubeApiError, KubeObject } from "./kube-api";
+import { at, KubeApi, KubeApiError, KubeObject } from "./kube-api";
 import { fulfil } from "./wait-for";
 
 /** Nodes that are not there: their pods are Running and Ready without running anything. */
@@ -97,10 +97,10 @@ async function drivePod(api: KubeApi, pod: KubeObject, nodes: string[], started:
     await api.delete(path, { gracePeriodSeconds: 0 });
     return started;
   }
-  if (!pod["spec"].nodeName) {
+  if (!at(pod, "spec", "nodeName")) {
     const target = { apiVersion: "v1", kind: "Node", name: wantedNode(pod) ?? nodes[started % nodes.length] };
     await api.post(`${path}/binding`, { metadata: { name, namespace }, target });
-  } else if (pod["status"]?.phase !== "Pending") {
+  } else if (at(pod, "status", "phase") !== "Pending") {
     return started;
   }
   const isJob = pod.metadata.ownerReferences?.some((owner) => owner.kind === "Job") ?? false;
@@ -110,13 +110,19 @@ async function drivePod(api: KubeApi, pod: KubeObject, nodes: string[], started:
 
 /** The node that a DaemonSet's pod is meant for. */
 function wantedNode(pod: KubeObject): string | undefined {
+  const required = ["spec", "affinity", "nodeAffinity", "requiredDuringSchedulingIgnoredDuringExecution"];
   const terms =
-    pod["spec"].affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms ?? [];
+    at<{ matchFields?: { key: string; values?: string[] }[] }[]>(pod, ...required, "nodeSelectorTerms") ?? [];
   for (const term of terms) {
-    const field = term.matchFields?.find((match: { key: string }) => match.key === "metadata.name");
+    const field = term.matchFields?.find((match) => match.key === "metadata.name");
     if (field) return field.values?.[0];
   }
   return undefined;
+}
+
+interface Container {
+  name: string;
+  image: string;
 }
 
 function podStatus(pod: KubeObject, isJob: boolean, index: number): object {
@@ -127,7 +133,7 @@ function podStatus(pod: KubeObject, isJob: boolean, index: number): object {
     lastTransitionTime: now,
   });
   const ended = { terminated: { exitCode: 0, reason: "Completed", startedAt: now, finishedAt: now } };
-  const container = (of: { name: string; image: string }, done: boolean) => ({
+  const container = (of: Container, done: boolean) => ({
     name: of.name,
     image: of.image,
     imageID: of.image,
@@ -149,10 +155,8 @@ function podStatus(pod: KubeObject, isJob: boolean, index: number): object {
       condition("ContainersReady", !isJob),
       condition("Ready", !isJob),
     ],
-    initContainerStatuses: (pod["spec"].initContainers ?? []).map((of: { name: string; image: string }) =>
-      container(of, true),
-    ),
-    containerStatuses: pod["spec"].containers.map((of: { name: string; image: string }) => container(of, isJob)),
+    initContainerStatuses: (at<Container[]>(pod, "spec", "initContainers") ?? []).map((of) => container(of, true)),
+    containerStatuses: (at<Container[]>(pod, "spec", "containers") ?? []).map((of) => container(of, isJob)),
   };
 }
 
@@ -160,13 +164,13 @@ function podStatus(pod: KubeObject, isJob: boolean, index: number): object {
 async function provideVolumes(api: KubeApi): Promise<void> {
   await each(await api.list("/api/v1/persistentvolumeclaims"), async (claim) => {
     const name = `rehearsal-${claim.metadata.uid}`;
-    if (claim["status"]?.phase !== "Pending" || claim["spec"].volumeName) return;
+    if (at(claim, "status", "phase") !== "Pending" || at(claim, "spec", "volumeName")) return;
     await api.post("/api/v1/persistentvolumes", {
       metadata: { name },
       spec: {
-        accessModes: claim["spec"].accessModes,
-        capacity: { storage: claim["spec"].resources.requests.storage },
-        storageClassName: claim["spec"].storageClassName ?? "",
+        accessModes: at(claim, "spec", "accessModes"),
+        capacity: { storage: at(claim, "spec", "resources", "requests", "storage") },
+        storageClassName: at(claim, "spec", "storageClassName") ?? "",
         persistentVolumeReclaimPolicy: "Delete",
         hostPath: { path: `/var/lib/rehearsal/${name}` },
         claimRef: { namespace: claim.metadata.namespace, name: claim.metadata.name, uid: claim.metadata.uid },
@@ -183,8 +187,8 @@ async function giveAddresses(api: KubeApi, address: string): Promise<void> {
   ];
   for (const { list, of, plural } of lists) {
     await each(await api.list(list), async (object) => {
-      if (plural === "services" && object["spec"].type !== "LoadBalancer") return;
-      if (object["status"]?.loadBalancer?.ingress?.length) return;
+      if (plural === "services" && at(object, "spec", "type") !== "LoadBalancer") return;
+      if (at<unknown[]>(object, "status", "loadBalancer", "ingress")?.length) return;
       await api.patch(`${of}${object.metadata.namespace}/${plural}/${object.metadata.name}/status`, status);
     });
   }

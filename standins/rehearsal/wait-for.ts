@@ -1,4 +1,4 @@
-import { KubeApi, KubeApiError, KubeObject } from "./kube-api";
+import { at, KubeApi, KubeApiError, KubeObject } from "./kube-api";
 
 /** What a controller would write for a `pulumi.com/waitFor` annotation to hold, as a status to merge. */
 export function statusFor(annotation: string, object: KubeObject): Record<string, unknown> | undefined {
@@ -19,7 +19,7 @@ export function statusFor(annotation: string, object: KubeObject): Record<string
 }
 
 function addCondition(status: Record<string, unknown>, type: string, value: string, object: KubeObject): void {
-  const others = (status["conditions"] ?? object["status"]?.conditions ?? []) as { type: string }[];
+  const others = (status["conditions"] ?? at(object, "status", "conditions") ?? []) as { type: string }[];
   const mine = {
     type,
     status: value,
@@ -50,11 +50,20 @@ function holds(have: unknown, want: unknown): boolean {
   return have === want;
 }
 
+/** What is read of a CustomResourceDefinition. */
+interface DefinitionSpec {
+  group: string;
+  names: { plural: string };
+  scope: "Namespaced" | "Cluster";
+  versions: { name: string; storage: boolean; subresources?: { status?: object } }[];
+}
+
 /** Brings every custom resource that somebody waits for to the state waited for. */
 export async function fulfil(api: KubeApi): Promise<void> {
   for (const crd of await api.list("/apis/apiextensions.k8s.io/v1/customresourcedefinitions")) {
-    const { group, names, scope, versions } = crd["spec"];
-    const version = versions.find((v: { storage: boolean }) => v.storage);
+    const { group, names, scope, versions } = crd["spec"] as DefinitionSpec;
+    const version = versions.find((candidate) => candidate.storage);
+    if (!version) continue;
     const base = `/apis/${group}/${version.name}`;
     const objects = await api.list(`${base}/${names.plural}`).catch((error: Error) => {
       // A definition that is not established yet has no list, and one that just was none yet.

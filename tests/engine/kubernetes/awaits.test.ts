@@ -1,7 +1,7 @@
 import { strict as assert } from "node:assert";
 import * as k8s from "@pulumi/kubernetes";
 import type { CustomResourceOptions } from "@pulumi/pulumi";
-import { ApiServer } from "../apiserver";
+import { ApiServer, at } from "../apiserver";
 import { Provider, subjects } from "../contract/subjects";
 import { useCluster } from "./cluster";
 import { Program, Trial } from "./trial";
@@ -94,7 +94,7 @@ for (const subject of subjects("kubernetes" as Provider)) {
         new k8s.core.v1.Pod("stuck", { metadata, spec: { containers } }, opts);
       });
       assert.equal(up.failed, false, up.errors);
-      assert.equal((await server.api.get(trial.path("pods", "stuck")))["status"].phase, "Pending");
+      assert.equal(at(await server.api.get(trial.path("pods", "stuck")), "status", "phase"), "Pending");
     });
 
     it("waits until all expressions of pulumi.com/waitFor hold", async () => {
@@ -126,7 +126,7 @@ for (const subject of subjects("kubernetes" as Provider)) {
       assert.equal(up.failed, false, up.errors);
       assert.match(String(found["ca"]), /BEGIN CERTIFICATE/);
       assert.deepEqual((await server.api.get("/api/v1/namespaces/default/configmaps/a"))["data"], { key: "one" });
-      assert.equal((await server.api.get("/api/v1/namespaces/decoded"))["status"].phase, "Active");
+      assert.equal(at(await server.api.get("/api/v1/namespaces/decoded"), "status", "phase"), "Active");
     });
 
     it("replaces a Job that has not completed when it is asked to", async () => {

@@ -1,6 +1,6 @@
 import { strict as assert } from "node:assert";
 import * as k8s from "@pulumi/kubernetes";
-import { ApiServer, KubeObject, until } from "../apiserver";
+import { ApiServer, at, KubeObject, until } from "../apiserver";
 import { Provider, Subject, subjects } from "../contract/subjects";
 import { useCluster } from "./cluster";
 import { comparable, Program, Run, Trial, TrialOptions } from "./trial";
@@ -71,7 +71,7 @@ for (const subject of subjects("kubernetes" as Provider)) {
       const up = await trial.up();
       assert.equal(up.failed, false, up.errors);
       const web = await server.api.get(trial.path("apps/v1/deployments", "web"));
-      assert.equal(web["status"].availableReplicas, 2);
+      assert.equal(at(web, "status", "availableReplicas"), 2);
       const again = await trial.up();
       assert.deepEqual([again.ops, again.failed], [{}, false], again.errors);
       await keep(
@@ -88,7 +88,7 @@ for (const subject of subjects("kubernetes" as Provider)) {
       const up = await trial.up(application());
       assert.equal(up.failed, false, up.errors);
       const secret = await server.api.get(trial.path("secrets", "password"));
-      assert.equal(Buffer.from(secret["data"].value, "base64").toString(), canary);
+      assert.equal(Buffer.from(at<string>(secret, "data", "value") ?? "", "base64").toString(), canary);
       const files = trial.files();
       assert.ok(files.includes('"password"'), "the state was read");
       assert.ok(!files.includes(canary) && !files.includes(Buffer.from(canary).toString("base64")));
@@ -109,15 +109,15 @@ for (const subject of subjects("kubernetes" as Provider)) {
       assert.ok(up.ops["settings"]?.includes("replace"));
       const web = await server.api.get(trial.path("apps/v1/deployments", "web"));
       assert.deepEqual(web.metadata.labels, { tier: "back" });
-      assert.equal(web["spec"].template.spec.containers[0].image, "web:2");
+      assert.equal(at(web, "spec", "template", "spec", "containers", 0, "image"), "web:2");
       const service = await server.api.get(trial.path("services", "web"));
       assert.deepEqual(
-        service["spec"].ports.map((port: { port: number }) => port.port),
+        at<{ port: number }[]>(service, "spec", "ports")?.map((port) => port.port),
         [81],
       );
       const maps = await server.api.list(trial.path("configmaps"));
       assert.deepEqual(
-        maps.filter((map) => map.metadata.name.startsWith("settings")).map((map) => map["data"].key),
+        maps.filter((map) => map.metadata.name.startsWith("settings")).map((map) => at(map, "data", "key")),
         ["two"],
       );
       assert.deepEqual((await trial.up()).ops, {});
@@ -145,7 +145,7 @@ for (const subject of subjects("kubernetes" as Provider)) {
       assert.equal(up.failed, false, up.errors);
       assert.deepEqual(up.ops["binding"], ["delete-replaced", "replace", "create-replacement"]);
       const binding = await server.api.get(trial.path("rbac.authorization.k8s.io/v1/rolebindings", "binding"));
-      assert.equal(binding["roleRef"].name, "edit");
+      assert.equal(at(binding, "roleRef", "name"), "edit");
       await keep(subject, "replace", trial, ["binding"], [up.ops, up.diffs]);
     });
 
@@ -285,7 +285,7 @@ for (const subject of subjects("kubernetes" as Provider)) {
       const up = await trial.up(thing);
       assert.equal(up.failed, false, up.errors);
       const live = await server.api.get(trial.path(`${group}/v1/things`, "thing"));
-      assert.equal(live["status"].conditions[0].status, "True");
+      assert.equal(at(live, "status", "conditions", 0, "status"), "True");
       assert.deepEqual((await trial.up()).ops, {});
       await keep(subject, "custom", trial, ["thing"], [live]);
     });
@@ -299,7 +299,7 @@ for (const subject of subjects("kubernetes" as Provider)) {
       const up = await trial.up(program);
       assert.equal(up.failed, true);
       assert.match(up.errors, /already exists/);
-      assert.equal((await server.api.get(trial.path("configmaps", "mine")))["data"].key, "old");
+      assert.equal(at(await server.api.get(trial.path("configmaps", "mine")), "data", "key"), "old");
       await trial.end();
 
       begin("upsert", { provider: { upsertExistingObjects: true, enablePatchForce: true } });
@@ -307,7 +307,7 @@ for (const subject of subjects("kubernetes" as Provider)) {
       await server.api.post(trial.path("configmaps"), { metadata: { name: "mine" }, data: { key: "old" } });
       const upsert = await trial.up(program);
       assert.equal(upsert.failed, false, upsert.errors);
-      assert.equal((await server.api.get(trial.path("configmaps", "mine")))["data"].key, "new");
+      assert.equal(at(await server.api.get(trial.path("configmaps", "mine")), "data", "key"), "new");
       await keep(subject, "upsert", trial, ["mine"], [upsert.ops]);
     });
 

@@ -60,7 +60,7 @@ export class Trial {
     this.home = homeOf([subject.folder], this.dir);
     const { home } = this;
     this.stack = LocalWorkspace.createOrSelectStack(
-      { stackName: "it", projectName: "trial", program: async () => this.program() },
+      { stackName: "it", projectName: "trial", program: () => Promise.resolve(this.program()) },
       { envVars: engineEnv(home, path.join(home, "state")), pulumiHome: home, workDir: home },
     );
   }
@@ -81,8 +81,8 @@ export class Trial {
 
   /** The state as the backend keeps it: secrets are encrypted. */
   async state(): Promise<StateResource[]> {
-    const { deployment } = await (await this.stack).exportStack();
-    return (deployment as { resources?: StateResource[] }).resources ?? [];
+    const state = await (await this.stack).exportStack();
+    return (state.deployment as { resources?: StateResource[] }).resources ?? [];
   }
 
   async resource(name: string): Promise<StateResource | undefined> {
@@ -174,7 +174,6 @@ export class Trial {
   }
 }
 
-// eslint-disable-next-line no-control-regex
 const plain = (message: string): string => message.replace(/<\{%[^%]*%\}>|\u001b\[[0-9;]*m/g, "").trim();
 
 const serverSet = ["uid", "resourceVersion", "creationTimestamp", "managedFields", "generation", "finalizers"];
