@@ -79,8 +79,9 @@ export class ClusterBaseline extends pulumi.ComponentResource {
         { metadata: { name: title, namespace }, spec },
         { parent: this, deletedWith: args.machine },
       );
-    for (const [title, spec] of Object.entries(systemPolicies(args.servers, args.nodes)))
+    for (const [title, spec] of Object.entries(systemPolicies(args.servers, args.nodes))) {
       policy("kube-system", title, spec);
+    }
     for (const namespace of emptyNamespaces) {
       policy(namespace, "default-deny", { podSelector: everyPod, policyTypes: ["Ingress", "Egress"] });
     }

@@ -73,9 +73,9 @@ export function nspawnProblems(
     // Nothing else that would be found is of use then.
     return [`the target "nspawn" needs Linux, and this is ${computer.platform}: use the target "ssh"`];
   }
-  if (computer.user !== 0)
+  if (computer.user !== 0) {
     problems.push('machines can only be made by root: run this with sudo, or use the target "ssh"');
-  else if (!computer.canMount) {
+  } else if (!computer.canMount) {
     problems.push(
       "root may not mount here (CAP_SYS_ADMIN is missing): run this outside the container, or make it privileged",
     );
@@ -115,10 +115,11 @@ export function nspawnProblems(
     );
   }
   for (const [what, network] of Object.entries({ pods: clusterNetworks.pods, services: clusterNetworks.services })) {
-    if (overlaps(network, cidr))
+    if (overlaps(network, cidr)) {
       problems.push(
         `target.network.cidr ${cidr} overlaps ${network}, which the cluster uses for ${what}: choose another`,
       );
+    }
   }
   for (const address of computer.takenAddresses) {
     problems.push(

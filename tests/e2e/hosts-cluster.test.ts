@@ -64,8 +64,9 @@ class Project {
   pulumi(env: NodeJS.ProcessEnv, ...args: string[]): Promise<Ended> {
     const child = spawn("pulumi", [...args, "--non-interactive"], { cwd: this.folder, env: { ...this.env, ...env } });
     const ended: Ended = { code: 1, output: "" };
-    for (const stream of [child.stdout, child.stderr])
+    for (const stream of [child.stdout, child.stderr]) {
       stream.on("data", (chunk: Buffer) => (ended.output += chunk.toString()));
+    }
     return new Promise((resolve, reject) => {
       child.on("error", reject);
       child.on("close", (code) => resolve({ ...ended, code: code ?? 1 }));
@@ -100,8 +101,9 @@ class Project {
   }
 
   close(): void {
-    for (const { id } of JSON.parse(this.machineTool("ls", "--json").stdout) as { id: string }[])
+    for (const { id } of JSON.parse(this.machineTool("ls", "--json").stdout) as { id: string }[]) {
       this.machineTool("delete", id);
+    }
     fs.rmSync(this.folder, { recursive: true, force: true });
   }
 }

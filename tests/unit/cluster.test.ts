@@ -73,8 +73,9 @@ describe("a server's config.yaml", () => {
       .split("=")[1]!
       .split(",");
     assert.equal(new Set(suites).size, 6);
-    for (const suite of suites)
+    for (const suite of suites) {
       assert.match(suite, /^TLS_ECDHE_(ECDSA|RSA)_WITH_(AES_(128|256)_GCM|CHACHA20_POLY1305)/);
+    }
   });
 
   it("leaves the way in to the platform's Traefik", () => assert.deepEqual(config["disable"], ["traefik"]));
@@ -109,8 +110,9 @@ describe("who begins and who joins", () => {
   });
 
   it("puts the addresses of all servers on the API's certificate", () => {
-    for (const node of [server, second])
+    for (const node of [server, second]) {
       assert.deepEqual(planConfig(three, node)["tls-san"], ["10.9.0.10", "10.9.0.11", "10.9.0.12"]);
+    }
   });
 
   it("gives servers the same critical values, as K3s demands", () => {

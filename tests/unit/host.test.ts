@@ -275,8 +275,9 @@ describe("preflight of an nspawn target", () => {
       'machine dev/server-1 of an earlier run stands on bridge old0, not gwbr0: take it away with "node components/host/nspawn/tool.cjs delete dev/server-1", or go back to that bridge',
     ],
   ];
-  for (const [what, change, message] of messages)
+  for (const [what, change, message] of messages) {
     it(`tells of ${what}`, () => assert.deepEqual(problems(change), [message]));
+  }
 
   it("tells of a network that the cluster itself uses", () => {
     assert.deepEqual(problems({}, { network: { cidr: "10.43.7.0/24" } }), [

@@ -42,8 +42,9 @@ export function makeGroups(id: string, limits: { memory?: number; cpus?: number 
     }
     if (has("cpuset.cpus")) {
       // A new cpuset is empty, and nothing can run in an empty one.
-      for (const file of ["cpuset.cpus", "cpuset.mems"])
+      for (const file of ["cpuset.cpus", "cpuset.mems"]) {
         set(file, fs.readFileSync(path.join(group, "..", file), "utf8"));
+      }
       set("cgroup.clone_children", 1);
     }
     if (has("memory.limit_in_bytes") && limits.memory) set("memory.limit_in_bytes", limits.memory);

@@ -88,7 +88,7 @@ const iptables = (verb: string, [table, ...rule]: string[]): string[] => ["-w", 
 
 /** Makes what a machine needs of this computer: kernel settings, modules, the bridge and its rules. Can be repeated. */
 export async function acquire(spec: MachineSpec, id: string): Promise<void> {
-  await withLock("computer", async () => {
+  await withLock("computer", () => {
     const changes = load();
     // Each change is recorded before it is made, so that a death in between leaves no change without its record.
     const change = (work: () => void): void => {
@@ -166,7 +166,7 @@ export function isBlankBridge(link: string): boolean {
 
 /** Gives back what a machine held; the last one on a bridge takes the bridge with it, the last of all the rest. */
 export async function release(bridgeName: string, id: string): Promise<void> {
-  await withLock("computer", async () => {
+  await withLock("computer", () => {
     const changes = load();
     const bridge = changes.bridges[bridgeName];
     if (bridge) {

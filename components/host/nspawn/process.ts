@@ -65,7 +65,7 @@ export function signal(pid: number, name: NodeJS.Signals | number): void {
  * Does `work` while no other process of this computer holds the lock `name`. The lock is a socket without a
  * file: the kernel frees it when its holder dies, however it dies.
  */
-export async function withLock<T>(name: string, work: () => Promise<T>): Promise<T> {
+export async function withLock<T>(name: string, work: () => T | Promise<T>): Promise<T> {
   const holder = await poll(300_000, 50, () => listen(`\0groundwork/${name}`));
   if (!holder) throw new MachineError(`another process has worked on ${name} for five minutes: end it, then try again`);
   try {

@@ -62,7 +62,7 @@ export function removeFolder(id: string): void {
 export async function unpackedRootfs(spec: MachineSpec): Promise<string> {
   const folder = path.join(cacheDir(), "unpacked", `rootfs-${spec.rootfsDigest.slice(0, 16)}`);
   if (fs.existsSync(folder)) return folder;
-  return withLock("rootfs", async () => {
+  return withLock("rootfs", () => {
     if (fs.existsSync(folder)) return folder;
     const archive = path.resolve(cacheDir(), spec.rootfs);
     if (!fs.existsSync(archive)) {

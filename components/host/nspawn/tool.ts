@@ -25,8 +25,9 @@ function given(): MachineSpec {
 
 function existing(id: string | undefined): MachineSpec {
   const spec = id === undefined ? undefined : readRecord(id);
-  if (!spec)
+  if (!spec) {
     throw new MachineError(`there is no machine ${id ?? ""}; there are: ${listMachines().join(", ") || "none"}`);
+  }
   return spec;
 }
 

@@ -83,12 +83,14 @@ export async function check(spec: CheckSpec, privateKey: string): Promise<Checke
       ],
       { encoding: "utf8", input: questions },
     );
-    if (done.error)
+    if (done.error) {
       throw new Error(`the OpenSSH client is missing on this computer: install the package openssh-client`);
+    }
     if (done.status !== 0) throw new Error(explain(spec, done.stderr, publicKey));
     const [kind, ...missing] = done.stdout.trim().split("\n");
-    if (missing.length > 0)
+    if (missing.length > 0) {
       throw new Error(`machine ${spec.name} (${spec.address}) can't be used: ${missing.join("; ")}`);
+    }
     const hostKey = fs.readFileSync(knownHosts, "utf8").trim().split(" ").slice(1, 3).join(" ");
     return { hostKey, sharesKernel: kind === "container" };
   } finally {
