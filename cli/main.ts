@@ -77,7 +77,7 @@ export async function main(argv: string[]): Promise<number> {
     if (error instanceof UserError || (error as { userError?: boolean }).userError) {
       process.stderr.write(`${(error as Error).message}\n`);
     } else {
-      process.stderr.write(`${(error as Error).stack ?? error}\n`);
+      process.stderr.write(`${(error as Error).stack ?? String(error)}\n`);
     }
     return 1;
   }
