@@ -24,6 +24,8 @@ export interface ApiServerOptions {
   timeout?: number;
 }
 
+const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+
 /**
  * Starts a throwaway Kubernetes control plane.
  *
@@ -37,7 +39,15 @@ export async function startApiServer(binary: string, options: ApiServerOptions =
   const token = randomBytes(24).toString("base64url");
   const children: ChildProcess[] = [];
   const killAll = (signal: NodeJS.Signals = "SIGKILL") => children.forEach((child) => child.kill(signal));
-  process.once("exit", killAll);
+  const onExit = () => killAll();
+  // A signal ends a process without its exit handlers. Ctrl-C is left to whoever listens for it.
+  const onSignal = (signal: NodeJS.Signals) => {
+    if (signal === "SIGINT" && process.listenerCount("SIGINT") > 0) return;
+    killAll();
+    process.kill(process.pid, signal);
+  };
+  process.once("exit", onExit);
+  for (const signal of signals) process.once(signal, onSignal);
 
   const start = (name: string, args: string[]): ChildProcess => {
     const log = fs.openSync(path.join(dir, `${name}.log`), "a");
@@ -55,7 +65,8 @@ export async function startApiServer(binary: string, options: ApiServerOptions =
   const url = `https://127.0.0.1:${secure}`;
   let api: KubeApi | undefined;
   const stop = async () => {
-    process.off("exit", killAll);
+    process.off("exit", onExit);
+    for (const signal of signals) process.off(signal, onSignal);
     api?.close();
     killAll();
     await Promise.all(children.map(ended));
