@@ -1,4 +1,4 @@
-import { spawn, spawnSync } from "node:child_process";
+import { ChildProcess, spawn, spawnSync } from "node:child_process";
 import * as fs from "node:fs";
 import * as path from "node:path";
 import { parse } from "yaml";
@@ -77,10 +77,20 @@ export function withProjectDefaults(args: readonly string[], effectiveConfig: st
 export class Engine {
   readonly toolchain: Toolchain;
   readonly env: NodeJS.ProcessEnv;
+  /** Where the effective configurations stand: they belong to the backend, for each carries the salt of its stack. */
+  private readonly projectFolder: string;
+  private running: ChildProcess | undefined;
 
-  constructor(toolchain: Toolchain) {
+  /** @param overrides environment of a backend other than the state directory's, with a folder for its configurations */
+  constructor(toolchain: Toolchain, overrides?: { env: NodeJS.ProcessEnv; projectFolder: string }) {
     this.toolchain = toolchain;
-    this.env = engineEnvironment(toolchain);
+    this.env = { ...engineEnvironment(toolchain), ...overrides?.env };
+    this.projectFolder = overrides?.projectFolder ?? stateFolder("project");
+  }
+
+  /** Ends the command that runs, for tests of what follows. False when none runs. */
+  kill(signal: NodeJS.Signals): boolean {
+    return this.running?.kill(signal) ?? false;
   }
 
   /** The user's or a verb's command line with the effective configuration and the policy pack added. */
@@ -97,7 +107,7 @@ export class Engine {
   async removeStack(stack: string): Promise<void> {
     const removed = await this.run(["stack", "rm", stack, "--yes", "--non-interactive", "--preserve-config"]);
     if (removed.code !== 0) throw new Error(removed.stderr.trim());
-    fs.rmSync(path.join(stateFolder("project"), `Pulumi.${stack}.yaml`), { force: true });
+    fs.rmSync(path.join(this.projectFolder, `Pulumi.${stack}.yaml`), { force: true });
   }
 
   /** Runs one Pulumi command to its end. Ctrl-C reaches the engine, which then stops in an orderly way. */
@@ -109,6 +119,7 @@ export class Engine {
         env: { ...this.env, ...options.env },
         stdio: capture || options.log ? ["inherit", "pipe", "pipe"] : "inherit",
       });
+      this.running = child;
       const log = options.log ? fs.createWriteStream(options.log, { flags: "a", mode: 0o600 }) : undefined;
       const result: EngineResult = { code: 1, stdout: "", stderr: "" };
       const collect = (stream: "stdout" | "stderr") => (chunk: Buffer) => {
@@ -128,6 +139,7 @@ export class Engine {
         process.off("SIGINT", wait);
         process.off("SIGTERM", pass);
         log?.end();
+        this.running = undefined;
         resolve({ ...result, code: code ?? (signal ? 130 : 1) });
       });
     });
@@ -155,7 +167,7 @@ export class Engine {
     const tracked = path.join(root, `Pulumi.${stack}.yaml`);
     const text = fs.readFileSync(tracked, "utf8");
     const ownSalt = (parse(text) as { encryptionsalt?: string } | null)?.encryptionsalt !== undefined;
-    const project = stateFolder("project");
+    const project = this.projectFolder;
     const effective = path.join(project, `Pulumi.${stack}.yaml`);
     writeAtomically(path.join(project, "Pulumi.yaml"), fs.readFileSync(path.join(root, "Pulumi.yaml"), "utf8"));
     if (!(await this.exists(stack))) {

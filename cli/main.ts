@@ -8,6 +8,7 @@ const usage = `usage: npm run <verb> [-- options]
   destroy    remove what up made                           --stack NAME --yes
   status     show what runs, probed from outside           --stack NAME --json
   artifacts  list, fetch, verify or prune the outside parts
+  rehearse   try a stack's platform on a throwaway API server     --stack NAME
   bench      time up, up again, preview and destroy
   test       run the tests: [static] [unit] [policies] [engine] [e2e]   --grep TEXT
 
@@ -60,6 +61,8 @@ async function dispatch(verb: string | undefined, argv: string[]): Promise<numbe
       return (await import("./up")).destroy(options);
     case "status":
       return (await import("./status")).status(options);
+    case "rehearse":
+      return (await import("./rehearse")).rehearse(options);
     case "bench":
       return (await import("./bench")).bench(options);
     case "test":

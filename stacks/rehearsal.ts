@@ -17,6 +17,7 @@ export function rehearsedCluster(kubeconfigPath: string): Cluster {
     kubeconfig,
     clusterIdentifier: "rehearsal",
     upsertExistingObjects: true,
+    enablePatchForce: true,
   });
   return {
     provider,

@@ -101,6 +101,8 @@ export class K3sCluster extends pulumi.ComponentResource {
         clusterIdentifier: access.identity,
         // An engine that was killed between a create and its checkpoint left an object that the state does not know.
         upsertExistingObjects: true,
+        // What the graph sets is the graph's: a value that was changed by hand is put back and not quarrelled about.
+        enablePatchForce: true,
       },
       { parent: this },
     );

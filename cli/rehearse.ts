@@ -1,0 +1,93 @@
+import * as fs from "node:fs";
+import * as os from "node:os";
+import * as path from "node:path";
+import { openArtifacts } from "../artifacts";
+import { ApiServer, startApiServer } from "../standins/rehearsal/apiserver";
+import { SimulatedNodes, simulateNodes } from "../standins/rehearsal/nodes";
+import { ensureArtifacts } from "./artifacts";
+import { Engine, EngineResult, RunOptions } from "./engine";
+import { checkSettings, openEngine } from "./prepare";
+import { chosenStack } from "./stack";
+import { say, step } from "./ui";
+
+/**
+ * A stack's platform on a throwaway API server with simulated nodes: the real engine, program, policies, API validation and
+ * admission, but no machine and no running pod. Its state is its own and goes with it.
+ */
+export class Rehearsal {
+  readonly server: ApiServer;
+  readonly engine: Engine;
+  private readonly nodes: SimulatedNodes;
+  private readonly folder: string;
+  private readonly stack: string;
+
+  private constructor(stack: string, engine: Engine, server: ApiServer, nodes: SimulatedNodes, folder: string) {
+    this.stack = stack;
+    this.engine = engine;
+    this.server = server;
+    this.nodes = nodes;
+    this.folder = folder;
+  }
+
+  /** Starts the API server; the artefact cache must be filled. */
+  static async start(stack: string): Promise<Rehearsal> {
+    const folder = fs.mkdtempSync(path.join(os.tmpdir(), "groundwork-rehearsal-"));
+    const binary = openArtifacts().file("k3s").path;
+    const server = await startApiServer(binary);
+    const nodes = await simulateNodes(server.api);
+    for (const each of ["bin", "backend", "project"]) fs.mkdirSync(path.join(folder, each));
+    // The cluster's custom resource definitions are applied by `k3s kubectl`, as on a machine.
+    fs.symlinkSync(binary, path.join(folder, "bin", "k3s"));
+    fs.writeFileSync(path.join(folder, "kubeconfig"), server.kubeconfig, { mode: 0o600 });
+    const { toolchain, env } = await openEngine();
+    const engine = new Engine(toolchain, {
+      env: {
+        GROUNDWORK_REHEARSAL: path.join(folder, "kubeconfig"),
+        PULUMI_BACKEND_URL: `file://${path.join(folder, "backend")}`,
+        PATH: `${path.join(folder, "bin")}${path.delimiter}${env["PATH"]}`,
+      },
+      projectFolder: path.join(folder, "project"),
+    });
+    return new Rehearsal(stack, engine, server, nodes, folder);
+  }
+
+  /** Runs `up`, `preview`, `refresh` or `destroy` of the stack without asking. */
+  async run(verb: string, args: string[] = [], options: RunOptions = {}): Promise<EngineResult> {
+    const line = [verb, "--stack", this.stack, "--non-interactive", ...args];
+    if (verb !== "preview") line.push("--yes", "--skip-preview");
+    await this.engine.releaseStaleLock(this.stack);
+    return this.engine.run(this.engine.defaults(line, await this.engine.prepare(this.stack)), options);
+  }
+
+  /** Ends the API server and forgets everything. */
+  async stop(): Promise<void> {
+    await this.nodes.stop();
+    await this.server.stop();
+    fs.rmSync(this.folder, { recursive: true, force: true });
+  }
+}
+
+/** `npm run rehearse`: tries a stack's platform with no machine and no cloud account. */
+export async function rehearse(options: { stack?: string }): Promise<number> {
+  const stack = chosenStack(options.stack);
+  checkSettings(stack);
+  await ensureArtifacts("all");
+  const rehearsal = await step("start a throwaway API server with simulated nodes (stand-ins)", () =>
+    Rehearsal.start(stack),
+  );
+  try {
+    for (const [verb, ...args] of [["preview"], ["up"], ["up", "--expect-no-changes"], ["destroy"]] as const) {
+      const { code } = await step(`${verb} ${stack}`, () => rehearsal.run(verb, args, { output: "inherit" }));
+      if (code !== 0) {
+        say(`the rehearsal of ${stack} failed in ${[verb, ...args].join(" ")}`);
+        return 1;
+      }
+    }
+  } finally {
+    await rehearsal.stop();
+  }
+  say(
+    `the rehearsal of ${stack} went well: planned, accepted by a real API server, unchanged by a second run, destroyed`,
+  );
+  return 0;
+}
