@@ -13,7 +13,6 @@ let version;
 require.extensions[".ts"] = (module, file) => {
   const source = fs.readFileSync(file, "utf8");
   version ??= require("typescript/package.json").version;
-  // The policy pack's start.cjs uses the same key and the same folder.
   const key = createHash("sha256")
     .update(JSON.stringify([version, "ES2022", path.basename(file), source]))
     .digest("hex");
