@@ -208,7 +208,7 @@ export class Engine {
   async releaseStaleLock(stack: string): Promise<void> {
     for (const lock of this.locks(stack)) {
       const holder = JSON.parse(fs.readFileSync(lock, "utf8")) as { pid?: number; hostname?: string };
-      if (holder.pid && fs.existsSync(`/proc/${holder.pid}`)) {
+      if (holder.pid && isRunning(holder.pid)) {
         throw new Error(
           `another run works on stack ${stack} (process ${holder.pid}): wait for it, or end it and try again`,
         );
@@ -225,5 +225,16 @@ export class Engine {
     return (fs.readdirSync(folder, { recursive: true }) as string[])
       .filter((file) => file.endsWith(".json") && path.basename(path.dirname(file)) === stack)
       .map((file) => path.join(folder, file));
+  }
+}
+
+/** Whether the process runs. One that was killed and that nobody has waited for yet (state Z) does not. */
+function isRunning(pid: number): boolean {
+  try {
+    // The state is the first field behind the command's name, which may itself hold blanks and parentheses.
+    const state = fs.readFileSync(`/proc/${pid}/stat`, "latin1").replace(/^.*\) /s, "")[0];
+    return state !== "Z" && state !== "X";
+  } catch {
+    return false;
   }
 }

@@ -40,7 +40,10 @@ describe("a stack from nothing to nothing", function () {
   });
 
   after("whatever happened, nothing of the stack stays", async () => {
-    if (fs.existsSync(`${groundwork.stateDir}/backend`)) await groundwork.run("destroy", "--yes");
+    if (!fs.existsSync(`${groundwork.stateDir}/backend`)) return;
+    const destroyed = await groundwork.run("destroy", "--yes");
+    // Without its state nobody could take a machine that is left away, so the state stays where something went wrong.
+    assert.equal(destroyed.code, 0, `state kept in ${groundwork.stateDir}: ${destroyed.stderr.slice(-2000)}`);
     groundwork.forget();
   });
 

@@ -1,4 +1,5 @@
 import * as assert from "node:assert/strict";
+import { spawn } from "node:child_process";
 import * as fs from "node:fs";
 import * as os from "node:os";
 import * as path from "node:path";
@@ -93,6 +94,25 @@ describe("the engine's surroundings", () => {
     const file = lock(2 ** 22 + 1); // above the kernel's highest process number
     await new Engine(toolchain).releaseStaleLock("dev");
     assert.equal(fs.existsSync(file), false);
+  });
+
+  it("lose the lock of an engine that was killed and not waited for", async () => {
+    // The shell starts a child, ends it, and becomes a program that never waits: the child stays as a zombie.
+    const shell = spawn("sh", ["-c", "sleep 60 & echo $!; kill -9 $!; exec sleep 60"], {
+      stdio: ["ignore", "pipe", "ignore"],
+    });
+    const pid = await new Promise<number>((resolve) =>
+      shell.stdout.once("data", (text: Buffer) => resolve(Number(text))),
+    );
+    try {
+      const dead = () => / Z /.test(fs.readFileSync(`/proc/${pid}/stat`, "latin1"));
+      while (!dead()) await new Promise((resolve) => setTimeout(resolve, 20));
+      const file = lock(pid);
+      await new Engine(toolchain).releaseStaleLock("dev");
+      assert.equal(fs.existsSync(file), false);
+    } finally {
+      shell.kill("SIGKILL");
+    }
   });
 
   it("keep the lock of an engine that runs, and say which it is", async () => {
