@@ -73,6 +73,15 @@ export function withProjectDefaults(args: readonly string[], effectiveConfig: st
   return [...args, ...added];
 }
 
+/** What a killed engine left unfinished. */
+interface PendingOperation {
+  type: string;
+  resource: { type: string };
+}
+
+/** Types whose creation can be done again whether it had happened or not. */
+const repeatable = /^(kubernetes|command|random|tls):/;
+
 /** The Pulumi engine on this project's stacks. */
 export class Engine {
   readonly toolchain: Toolchain;
@@ -215,6 +224,26 @@ export class Engine {
       }
       fs.rmSync(lock, { force: true });
     }
+  }
+
+  /**
+   * Forgets creations that a killed engine left unfinished, where doing them again is safe: a command of ours repairs what it
+   * finds, the Kubernetes provider takes over what exists, and keys and passwords are only values. Pulumi itself would warn
+   * of them for ever. Whatever costs money is not among them and stays for a refresh to look at.
+   */
+  async forgetRepeatableCreates(stack: string): Promise<void> {
+    const exported = await this.run(["stack", "export", "--stack", stack]);
+    if (exported.code !== 0) throw new Error(exported.stderr.trim());
+    const state = JSON.parse(exported.stdout) as { deployment?: { pending_operations?: PendingOperation[] } };
+    const pending = state.deployment?.pending_operations ?? [];
+    const kept = pending.filter(({ type, resource }) => type !== "creating" || !repeatable.test(resource.type));
+    if (!state.deployment || kept.length === pending.length) return;
+    state.deployment.pending_operations = kept;
+    const file = path.join(this.projectFolder, `.state-${stack}.json`);
+    writeAtomically(file, JSON.stringify(state), 0o600);
+    const imported = await this.run(["stack", "import", "--stack", stack, "--file", file]);
+    fs.rmSync(file, { force: true });
+    if (imported.code !== 0) throw new Error(imported.stderr.trim());
   }
 
   private locks(stack: string): string[] {

@@ -1,7 +1,8 @@
 import { ensureArtifacts } from "./artifacts";
 import { Engine, stackOf } from "./engine";
 import { chosenStack, forgetOutputs, saveOutputs } from "./stack";
-import { readStatus, statusTable } from "./status";
+import type { StackReport } from "../stacks/report";
+import { readStatus, Status, statusTable } from "./status";
 import { ask, duration, logFile, say, step, UserError } from "./ui";
 import { openEngine, reviveMachines, checkMachine, checkSettings } from "./prepare";
 
@@ -16,20 +17,22 @@ export interface VerbOptions {
 const silent = (options: VerbOptions): boolean => Boolean(options.yes) || !process.stdin.isTTY || !process.stdout.isTTY;
 
 /** What every verb of the engine needs before it starts. Nothing is changed before the settings were found right. */
-async function ready(stack: string, what: { machine: boolean }): Promise<{ engine: Engine; config: string }> {
+async function ready(stack: string, what: { changes: boolean }): Promise<{ engine: Engine; config: string }> {
   const settings = checkSettings(stack);
   const engine = await openEngine();
   await ensureArtifacts("all");
-  if (what.machine) await checkMachine(stack, settings);
+  if (what.changes) await checkMachine(stack, settings);
   await engine.releaseStaleLock(stack);
-  return { engine, config: await engine.prepare(stack) };
+  const config = await engine.prepare(stack);
+  if (what.changes) await engine.forgetRepeatableCreates(stack);
+  return { engine, config };
 }
 
 /** `npm run up`: makes the stack what the program says, then shows what runs and where. */
 export async function up(options: VerbOptions): Promise<number> {
   const stack = chosenStack(options.stack);
   const started = Date.now();
-  const { engine, config } = await ready(stack, { machine: true });
+  const { engine, config } = await ready(stack, { changes: true });
   await reviveMachines(stack);
   const log = logFile(`up-${stack}`);
   const args = ["up", "--stack", stack, "--suppress-outputs", ...(options.rest ?? [])];
@@ -44,7 +47,7 @@ export async function up(options: VerbOptions): Promise<number> {
     say(`up of ${stack} did not finish. What was made is kept: mend the cause above and run the same command again.`);
     return 1;
   }
-  const status = await readStatus(await saveOutputs(engine, stack));
+  const status = await settledStatus(await saveOutputs(engine, stack));
   process.stdout.write(`\n${statusTable(status)}\n\n`);
   say(`CA certificate: ${status.ca}`);
   for (const url of Object.values(status.endpoints)) say(`try: curl --cacert ${status.ca} ${url}/items`);
@@ -52,10 +55,26 @@ export async function up(options: VerbOptions): Promise<number> {
   return status.components.every((component) => component.ready) ? 0 : 1;
 }
 
+/** How long what the graph has made may take to answer again, after a machine was restarted: seconds. */
+const settleLimit = 90;
+
+/** The status, once everything is ready or has had its time to become so. */
+async function settledStatus(report: StackReport): Promise<Status> {
+  const end = Date.now() + settleLimit * 1000;
+  for (let told = ""; ;) {
+    const status = await readStatus(report);
+    const waiting = status.components.filter((component) => !component.ready).map((component) => component.name);
+    if (waiting.length === 0 || Date.now() > end) return status;
+    if (waiting.join() !== told) say(`waiting for ${waiting.join(", ")}`);
+    told = waiting.join();
+    await new Promise((resolve) => setTimeout(resolve, 500));
+  }
+}
+
 /** `npm run preview`: what `up` would change, and which policy it breaks. */
 export async function preview(options: VerbOptions): Promise<number> {
   const stack = chosenStack(options.stack);
-  const { engine, config } = await ready(stack, { machine: false });
+  const { engine, config } = await ready(stack, { changes: false });
   const { code } = await engine.run(engine.defaults(["preview", "--stack", stack, ...(options.rest ?? [])], config), {
     output: "inherit",
   });
