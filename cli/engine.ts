@@ -3,6 +3,7 @@ import * as fs from "node:fs";
 import * as path from "node:path";
 import { parse } from "yaml";
 import type { Parts } from "../artifacts/types";
+import { releaseStaleLock } from "./locks";
 import { passphraseFile, root, stateDir, stateFolder, writeAtomically } from "./paths";
 
 /** The Pulumi CLI with its home folder, as the artefact cache gives it. */
@@ -210,20 +211,9 @@ export class Engine {
     return salt;
   }
 
-  /**
-   * Removes the lock of an engine that died. Pulumi's own lock names the process that holds it, so one that
-   * still runs on this machine keeps its lock and the caller gets an error.
-   */
+  /** Removes the lock of an engine that died; throws where one that still runs holds it. */
   async releaseStaleLock(stack: string): Promise<void> {
-    for (const lock of this.locks(stack)) {
-      const holder = JSON.parse(fs.readFileSync(lock, "utf8")) as { pid?: number; hostname?: string };
-      if (holder.pid && isRunning(holder.pid)) {
-        throw new Error(
-          `another run works on stack ${stack} (process ${holder.pid}): wait for it, or end it and try again`,
-        );
-      }
-      fs.rmSync(lock, { force: true });
-    }
+    releaseStaleLock(this.env["PULUMI_BACKEND_URL"] ?? "", stack);
   }
 
   /**
@@ -244,26 +234,5 @@ export class Engine {
     const imported = await this.run(["stack", "import", "--stack", stack, "--file", file]);
     fs.rmSync(file, { force: true });
     if (imported.code !== 0) throw new Error(imported.stderr.trim());
-  }
-
-  private locks(stack: string): string[] {
-    const url = this.env["PULUMI_BACKEND_URL"] ?? "";
-    if (!url.startsWith("file://")) return [];
-    const folder = path.join(url.slice("file://".length), ".pulumi", "locks");
-    if (!fs.existsSync(folder)) return [];
-    return (fs.readdirSync(folder, { recursive: true }) as string[])
-      .filter((file) => file.endsWith(".json") && path.basename(path.dirname(file)) === stack)
-      .map((file) => path.join(folder, file));
-  }
-}
-
-/** Whether the process runs. One that was killed and that nobody has waited for yet (state Z) does not. */
-function isRunning(pid: number): boolean {
-  try {
-    // The state is the first field behind the command's name, which may itself hold blanks and parentheses.
-    const state = fs.readFileSync(`/proc/${pid}/stat`, "latin1").replace(/^.*\) /s, "")[0];
-    return state !== "Z" && state !== "X";
-  } catch {
-    return false;
   }
 }
