@@ -1,4 +1,4 @@
-import { ChildProcess, spawn, spawnSync } from "node:child_process";
+import { ChildProcess, spawn } from "node:child_process";
 import * as fs from "node:fs";
 import * as path from "node:path";
 import { parse } from "yaml";
@@ -78,6 +78,11 @@ export function withProjectDefaults(args: readonly string[], effectiveConfig: st
 interface PendingOperation {
   type: string;
   resource: { type: string };
+}
+
+/** What is read of a stack's checkpoint. */
+interface Checkpoint {
+  deployment?: { secrets_providers?: { state?: { salt?: string } }; pending_operations?: PendingOperation[] };
 }
 
 /** Types whose creation can be done again whether it had happened or not. */
@@ -186,26 +191,25 @@ export class Engine {
       if (made.code !== 0) throw new Error(`the stack ${stack} could not be made: ${made.stderr.trim()}`);
     }
     if (ownSalt) return tracked;
-    writeAtomically(effective, `${text.trimEnd()}\nencryptionsalt: ${this.salt(effective, stack)}\n`, 0o600);
+    writeAtomically(effective, `${text.trimEnd()}\nencryptionsalt: ${await this.salt(effective, stack)}\n`, 0o600);
     return effective;
   }
 
+  /** The stack's checkpoint as the backend has it, with its secrets encrypted. */
+  private async exportState(stack: string): Promise<Checkpoint> {
+    const exported = await this.run(["stack", "export", "--stack", stack]);
+    if (exported.code !== 0) throw new Error(exported.stderr.trim());
+    return JSON.parse(exported.stdout) as Checkpoint;
+  }
+
   /** The salt from the effective file of the last time or, where that was lost, from the stack's checkpoint. */
-  private salt(effective: string, stack: string): string {
+  private async salt(effective: string, stack: string): Promise<string> {
     if (fs.existsSync(effective)) {
       const kept = (parse(fs.readFileSync(effective, "utf8")) as { encryptionsalt?: string } | null)?.encryptionsalt;
       if (kept) return kept;
     }
-    const exported = spawnSync(this.toolchain.cli, ["stack", "export", "--stack", stack], {
-      cwd: root,
-      env: this.env,
-      encoding: "utf8",
-      maxBuffer: 1 << 30,
-    });
-    const deployment = JSON.parse(exported.stdout || "{}") as {
-      deployment?: { secrets_providers?: { state?: { salt?: string } } };
-    };
-    const salt = deployment.deployment?.secrets_providers?.state?.salt;
+    const { deployment } = await this.exportState(stack);
+    const salt = deployment?.secrets_providers?.state?.salt;
     if (!salt)
       throw new Error(`the salt of stack ${stack} is neither in ${effective} nor in its state below ${stateDir()}`);
     return salt;
@@ -222,9 +226,7 @@ export class Engine {
    * of them for ever. Whatever costs money is not among them and stays for a refresh to look at.
    */
   async forgetRepeatableCreates(stack: string): Promise<void> {
-    const exported = await this.run(["stack", "export", "--stack", stack]);
-    if (exported.code !== 0) throw new Error(exported.stderr.trim());
-    const state = JSON.parse(exported.stdout) as { deployment?: { pending_operations?: PendingOperation[] } };
+    const state = await this.exportState(stack);
     const pending = state.deployment?.pending_operations ?? [];
     const kept = pending.filter(({ type, resource }) => type !== "creating" || !repeatable.test(resource.type));
     if (!state.deployment || kept.length === pending.length) return;
