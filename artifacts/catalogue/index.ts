@@ -2,12 +2,13 @@ import { ArtifactError } from "../errors";
 import { cluster } from "./cluster";
 import { platformEntries } from "./platform";
 import { toolchain } from "./toolchain";
+import { trustEntries } from "./trust";
 import type { Entry } from "./types";
 
 export type * from "./types";
 
 /** Every outside artefact of the project, in the order in which a first run wants them. */
-export const catalogue: readonly Entry[] = [...toolchain, ...cluster, ...platformEntries];
+export const catalogue: readonly Entry[] = [...toolchain, ...cluster, ...platformEntries, ...trustEntries];
 
 /** The names that the engine needs before any program can run. */
 export const TOOLCHAIN = toolchain.filter((entry) => !entry.internal).map((entry) => entry.name);

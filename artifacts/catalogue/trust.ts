@@ -1,0 +1,4 @@
+import type { Entry } from "./types";
+
+/** Images, binaries and manifests of what holds and hands out secrets and certificates, and of what checks the cluster. */
+export const trustEntries: Entry[] = [];
