@@ -39,16 +39,18 @@ export const exemptionsRule: RuleMetadata = {
   remediation: "Remove the exemption, or renew it with a new date and the reason checked again.",
 };
 
-interface Pattern {
+/** What an exemption's `resource` says. */
+export interface Pattern {
   kind?: string;
   namespace?: string;
-  matches(resource: Resource): boolean;
+  matches(resource: Pick<Resource, "urn" | "object">): boolean;
 }
 
 const glob = (text: string): RegExp =>
   new RegExp(`^${text.replace(/[.+?^${}()|[\]\\]/g, "\\$&").replace(/\*/g, ".*")}$`);
 
-function parse(pattern: string): Pattern {
+/** Reads an exemption's `resource`. */
+export function parsePattern(pattern: string): Pattern {
   if (pattern.startsWith("urn:")) {
     const urn = glob(pattern);
     return { matches: (resource) => urn.test(resource.urn) };
@@ -95,7 +97,7 @@ export class Exemptions {
 
   /** `rules` are those that may be exempted from; `now` is asked at each use, so that a test can set the clock. */
   constructor(list: readonly Exemption[], rules: readonly Rule[], now: () => Date = () => new Date()) {
-    this.entries = list.map((exemption) => ({ exemption, pattern: parse(exemption.resource) }));
+    this.entries = list.map((exemption) => ({ exemption, pattern: parsePattern(exemption.resource) }));
     this.rules = rules;
     this.now = now;
   }

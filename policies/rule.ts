@@ -34,6 +34,14 @@ export const trivy = (id: string): Control => ({ framework: "Trivy", id });
 /** A decision of this project's design. */
 export const groundwork = (id: string): Control => ({ framework: "Groundwork", id });
 
+/** Ids of a scanner's checks that look for what a rule looks for. */
+export interface ScannerIds {
+  /** Checks of `trivy config`, as `KSV-0014`; older releases write `KSV014`. */
+  trivy?: readonly string[];
+  /** Checks of kube-score, as `pod-probes`. */
+  kubeScore?: readonly string[];
+}
+
 /** What a rule is, apart from its check. */
 export interface RuleMetadata {
   /** Kebab-case, unique, the same as the file's name. */
@@ -41,6 +49,8 @@ export interface RuleMetadata {
   title: string;
   severity: Severity;
   controls: readonly Control[];
+  /** What scanners of manifests call the same thing, so that an exemption from the rule holds for their findings, too. */
+  scanners?: ScannerIds;
   /** One sentence in the imperative: what to do about a violation. */
   remediation: string;
   /** Settings that `--policy-pack-config` may give the rule. */

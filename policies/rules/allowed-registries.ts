@@ -24,6 +24,7 @@ export const allowedRegistries = containerRule(
     title: "Images come from allowed registries",
     severity: "high",
     controls: [cis("5.5.1"), nsa("Building secure container images")],
+    scanners: { trivy: ["KSV-0032", "KSV-0033", "KSV-0034", "KSV-0035", "KSV-0125"] },
     remediation:
       "Add the image to the artefact catalogue under an allowed registry, or add the registry to the rule's list.",
     configSchema: {

@@ -20,6 +20,7 @@ export const allowedVolumeTypes = podRule(
     title: "Pods mount no hostPath and only the volume types of the restricted profile",
     severity: "high",
     controls: [cis("5.2.12"), baseline("HostPath Volumes"), restricted("Volume Types")],
+    scanners: { trivy: ["KSV-0006", "KSV-0023", "KSV-0028", "KSV-0121"] },
     remediation: `Use one of ${allowed.join(", ")}.`,
   },
   (pod) =>

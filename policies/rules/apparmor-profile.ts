@@ -12,6 +12,7 @@ export const apparmorProfile = podRule(
     title: "Pods do not switch AppArmor off",
     severity: "medium",
     controls: [baseline("AppArmor")],
+    scanners: { trivy: ["KSV-0002"] },
     remediation: "Remove appArmorProfile, or set its type to RuntimeDefault.",
   },
   (pod) => {

@@ -8,6 +8,7 @@ export const defaultProcMount = containerRule(
     title: "Containers see the masked /proc",
     severity: "medium",
     controls: [baseline("/proc Mount Type")],
+    scanners: { trivy: ["KSV-0027"] },
     remediation: "Remove securityContext.procMount.",
   },
   (container) => {

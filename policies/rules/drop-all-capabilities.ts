@@ -11,6 +11,7 @@ export const dropAllCapabilities = containerRule(
     title: "Containers drop all capabilities",
     severity: "high",
     controls: [cis("5.2.8"), cis("5.2.9"), cis("5.2.10"), baseline("Capabilities"), restricted("Capabilities")],
+    scanners: { trivy: ["KSV-0003", "KSV-0004", "KSV-0005", "KSV-0022", "KSV-0106", "KSV-0119", "KSV-0120"] },
     remediation: `Set capabilities.drop to ["ALL"] and add nothing but ${addable.join(", ")}.`,
   },
   (container) => {

@@ -13,6 +13,7 @@ export const highUserIds = containerRule(
     title: "Users and groups of containers have ids above 10000",
     severity: "medium",
     controls: [trivy("KSV-0020"), trivy("KSV-0021")],
+    scanners: { trivy: ["KSV-0020", "KSV-0021"], kubeScore: ["container-security-context-user-group-id"] },
     remediation: "Set runAsUser, runAsGroup and fsGroup above 10000.",
   },
   (container, pod) => {

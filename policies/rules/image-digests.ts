@@ -11,6 +11,7 @@ export const imageDigests = containerRule(
     title: "Images are named by digest",
     severity: "high",
     controls: [cis("5.5.1"), nsa("Building secure container images")],
+    scanners: { trivy: ["KSV-0013"], kubeScore: ["container-image-tag"] },
     remediation: "Take the reference from the artefact catalogue, which pins it as name:tag@sha256:digest.",
   },
   ({ spec: { image } }) =>

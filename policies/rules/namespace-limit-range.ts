@@ -8,6 +8,7 @@ export const namespaceLimitRange = stackRule(
     title: "Every namespace has a LimitRange",
     severity: "medium",
     controls: [nsa("Resource policies"), trivy("KSV-0039")],
+    scanners: { trivy: ["KSV-0039"] },
     remediation: "Make the namespace with PlatformNamespace, which adds one.",
   },
   (resources, report) => {

@@ -21,6 +21,7 @@ export const namespaceNetworkPolicies = stackRule(
     title: "Every namespace isolates all its pods in both directions",
     severity: "high",
     controls: [cis("5.3.2"), nsa("Network policies")],
+    scanners: { kubeScore: ["pod-networkpolicy"] },
     remediation: "Make the namespace with PlatformNamespace, which denies all traffic by default.",
   },
   (resources, report) => {

@@ -8,6 +8,7 @@ export const namespaceResourceQuota = stackRule(
     title: "Every namespace has a ResourceQuota",
     severity: "medium",
     controls: [nsa("Resource policies"), trivy("KSV-0040")],
+    scanners: { trivy: ["KSV-0040"] },
     remediation: "Make the namespace with PlatformNamespace, which adds one.",
   },
   (resources, report) => {

@@ -11,6 +11,7 @@ export const noAnonymousBindings = objectRule(
     title: "No rights for groups that hold everyone",
     severity: "critical",
     controls: [nsa("Authentication"), kubernetes("Role Based Access Control Good Practices")],
+    scanners: { trivy: ["KSV-0122"] },
     remediation: "Bind the role to the one service account or group that needs it.",
   },
   bindings,

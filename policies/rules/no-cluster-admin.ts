@@ -12,6 +12,7 @@ export const noClusterAdmin = objectRule(
     title: "Nobody is bound to cluster-admin",
     severity: "critical",
     controls: [cis("5.1.1"), cis("5.1.7"), nsa("Role-based access control")],
+    scanners: { trivy: ["KSV-0111", "KSV-0123"] },
     remediation: "Bind a role that lists the resources and verbs that are used.",
   },
   bindings,

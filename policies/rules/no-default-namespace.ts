@@ -13,6 +13,7 @@ export const noDefaultNamespace = objectRule(
     title: "Nothing is in the default namespace",
     severity: "medium",
     controls: [cis("5.6.4"), cis("5.6.1"), nsa("Namespaces")],
+    scanners: { trivy: ["KSV-0110"] },
     remediation: "Set metadata.namespace to a namespace of the platform.",
   },
   [],

@@ -10,6 +10,7 @@ export const noExternalIps = objectRule(
     title: "Services claim no external addresses",
     severity: "high",
     controls: [cve, trivy("KSV-0108")],
+    scanners: { trivy: ["KSV-0108"] },
     remediation: "Remove externalIPs; a Service of type LoadBalancer gets an address of its own.",
   },
   ["Service"],

@@ -9,6 +9,7 @@ export const noHostNamespaces = podRule(
     title: "Pods do not share the host's namespaces",
     severity: "critical",
     controls: [cis("5.2.3"), cis("5.2.4"), cis("5.2.5"), baseline("Host Namespaces"), nsa("Pod security enforcement")],
+    scanners: { trivy: ["KSV-0008", "KSV-0009", "KSV-0010"] },
     remediation: "Remove hostNetwork, hostPID and hostIPC from the pod's spec.",
   },
   (pod) => fields.filter((field) => pod.spec[field] === true).map((field) => `sets ${field}`),

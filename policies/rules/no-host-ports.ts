@@ -8,6 +8,7 @@ export const noHostPorts = containerRule(
     title: "Containers open no ports on the host",
     severity: "high",
     controls: [cis("5.2.13"), baseline("Host Ports")],
+    scanners: { trivy: ["KSV-0024"] },
     remediation: "Remove hostPort and expose the port through a Service.",
   },
   (container) =>

@@ -8,6 +8,7 @@ export const noHostProcess = podRule(
     title: "Windows pods are no HostProcess pods",
     severity: "critical",
     controls: [cis("5.2.11"), baseline("HostProcess")],
+    scanners: { trivy: ["KSV-0103"] },
     remediation: "Remove windowsOptions.hostProcess from the security contexts.",
   },
   (pod) => {

@@ -8,6 +8,7 @@ export const noNodePorts = objectRule(
     title: "Services open no node ports",
     severity: "high",
     controls: [cis("5.6.1"), nsa("Network policies"), groundwork("One way in")],
+    scanners: { kubeScore: ["service-type"] },
     remediation: "Use a ClusterIP Service and a route of the edge.",
   },
   ["Service"],

@@ -14,6 +14,7 @@ export const noOpenNetworkPolicies = objectRule(
     title: "No NetworkPolicy allows everything",
     severity: "high",
     controls: [cis("5.3.2"), nsa("Network policies")],
+    scanners: { trivy: ["KSV-0038"] },
     remediation: "Name the peers or the ports; an Endpoint that is consumed writes both policies.",
   },
   ["NetworkPolicy"],

@@ -8,6 +8,7 @@ export const noPrivilegeEscalation = containerRule(
     title: "Containers can not escalate their privileges",
     severity: "high",
     controls: [cis("5.2.6"), restricted("Privilege Escalation"), nsa("Pod security enforcement")],
+    scanners: { trivy: ["KSV-0001"] },
     remediation: "Set securityContext.allowPrivilegeEscalation to false.",
   },
   (container) =>

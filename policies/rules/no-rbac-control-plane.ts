@@ -19,6 +19,7 @@ export const noRbacControlPlane = objectRule(
     title: "Roles keep away from volumes, kubelets, certificates, webhooks and tokens",
     severity: "high",
     controls: [cis("5.1.9"), cis("5.1.10"), cis("5.1.11"), cis("5.1.12"), cis("5.1.13")],
+    scanners: { trivy: ["KSV-0047", "KSV-0114"] },
     remediation: "Remove the resource from the role.",
   },
   roles,

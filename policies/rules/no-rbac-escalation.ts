@@ -11,6 +11,7 @@ export const noRbacEscalation = objectRule(
     title: "Roles do not let their subjects become someone else",
     severity: "critical",
     controls: [cis("5.1.8")],
+    scanners: { trivy: ["KSV-0043", "KSV-0050", "KSV-0051", "KSV-0052", "KSV-0055"] },
     remediation: "Remove bind, escalate and impersonate.",
   },
   roles,

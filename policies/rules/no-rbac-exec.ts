@@ -18,6 +18,7 @@ export const noRbacExec = objectRule(
     title: "Roles let nobody into running pods",
     severity: "high",
     controls: [nsa("Role-based access control"), kubernetes("Role Based Access Control Good Practices")],
+    scanners: { trivy: ["KSV-0053", "KSV-0054"] },
     remediation: "Remove the subresource; for a look inside, use a break-glass role that is bound for an hour.",
   },
   roles,

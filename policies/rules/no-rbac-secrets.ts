@@ -9,6 +9,7 @@ export const noRbacSecrets = objectRule(
     title: "Roles read only the Secrets that they name",
     severity: "high",
     controls: [cis("5.1.2")],
+    scanners: { trivy: ["KSV-0041", "KSV-0113"] },
     remediation: "Name the Secrets in resourceNames, or mount them.",
   },
   roles,

@@ -11,6 +11,7 @@ export const noRbacWildcards = objectRule(
     title: "Roles use no wildcards",
     severity: "high",
     controls: [cis("5.1.3"), nsa("Role-based access control")],
+    scanners: { trivy: ["KSV-0044", "KSV-0045", "KSV-0046", "KSV-0112"] },
     remediation: "List the API groups, resources and verbs.",
   },
   roles,

@@ -19,6 +19,7 @@ export const noRbacWorkloadCreation = objectRule(
     title: "Roles of workloads create no pods",
     severity: "medium",
     controls: [cis("5.1.4")],
+    scanners: { trivy: ["KSV-0048"] },
     remediation: "Leave the making of pods to the graph and to operators with an exemption.",
   },
   roles,

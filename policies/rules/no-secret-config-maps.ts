@@ -9,6 +9,7 @@ export const noSecretConfigMaps = objectRule(
     title: "ConfigMaps hold no secrets",
     severity: "high",
     controls: [cis("5.4.1"), nsa("Secrets")],
+    scanners: { trivy: ["KSV-0109", "KSV-01010"] },
     remediation: "Move the value to a Secret and mount that as a file.",
   },
   ["ConfigMap"],

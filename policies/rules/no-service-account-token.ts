@@ -8,6 +8,7 @@ export const noServiceAccountToken = podRule(
     title: "Pods mount no service-account token",
     severity: "medium",
     controls: [cis("5.1.6"), nsa("Protecting Pod service account tokens")],
+    scanners: { trivy: ["KSV-0036"] },
     remediation: "Set automountServiceAccountToken to false on the pod.",
   },
   (pod) => (isNot(pod.spec.automountServiceAccountToken, false) ? "mounts a service-account token" : undefined),

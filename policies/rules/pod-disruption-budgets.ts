@@ -29,6 +29,13 @@ export const podDisruptionBudgets = stackRule(
     title: "Workloads with several copies have a disruption budget",
     severity: "medium",
     controls: [kubernetes("Specifying a Disruption Budget for your Application")],
+    scanners: {
+      kubeScore: [
+        "deployment-has-poddisruptionbudget",
+        "statefulset-has-poddisruptionbudget",
+        "poddisruptionbudget-has-policy",
+      ],
+    },
     remediation:
       "Add a PodDisruptionBudget with minAvailable or maxUnavailable above 0 and below the number of copies.",
   },

@@ -8,6 +8,7 @@ export const probes = containerRule(
     title: "Containers that serve have liveness and readiness probes",
     severity: "medium",
     controls: [kubernetes("Configure Liveness, Readiness and Startup Probes")],
+    scanners: { kubeScore: ["pod-probes"] },
     remediation: "Add the probe; the Workload kit takes a path or a command for it.",
   },
   (container, pod) => {

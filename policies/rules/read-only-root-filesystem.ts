@@ -8,6 +8,7 @@ export const readOnlyRootFilesystem = containerRule(
     title: "Containers have a read-only root file system",
     severity: "medium",
     controls: [cis("5.6.3"), nsa("Immutable container file systems"), trivy("KSV-0014")],
+    scanners: { trivy: ["KSV-0014"], kubeScore: ["container-security-context-readonlyrootfilesystem"] },
     remediation: "Set securityContext.readOnlyRootFilesystem to true and mount an emptyDir where files are written.",
   },
   (container) =>

@@ -11,6 +11,7 @@ export const resourceLimits = containerRule(
     title: "Containers request and limit CPU and memory",
     severity: "medium",
     controls: [nsa("Resource policies"), trivy("KSV-0011"), trivy("KSV-0015"), trivy("KSV-0016"), trivy("KSV-0018")],
+    scanners: { trivy: ["KSV-0011", "KSV-0015", "KSV-0016", "KSV-0018"], kubeScore: ["container-resources"] },
     remediation: "Set resources.requests and resources.limits for cpu and memory.",
   },
   (container) => {

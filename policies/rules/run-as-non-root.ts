@@ -14,6 +14,7 @@ export const runAsNonRoot = containerRule(
       restricted("Running as Non-root user"),
       nsa("Non-root containers and rootless container engines"),
     ],
+    scanners: { trivy: ["KSV-0012", "KSV-0029", "KSV-0105", "KSV-0116", "KSV-0118"] },
     remediation: "Set securityContext.runAsNonRoot to true on the pod, and a runAsUser that is not 0.",
   },
   (container, pod) => [

@@ -22,6 +22,7 @@ export const safeSysctls = podRule(
     title: "Pods set no sysctls outside the safe set",
     severity: "medium",
     controls: [baseline("Sysctls")],
+    scanners: { trivy: ["KSV-0026"] },
     remediation: "Set the sysctl on the host, in the host component's baseline.",
   },
   (pod) =>

@@ -11,6 +11,7 @@ export const seccompProfile = containerRule(
     title: "Containers run under a seccomp profile",
     severity: "medium",
     controls: [cis("5.6.2"), baseline("Seccomp"), restricted("Seccomp")],
+    scanners: { trivy: ["KSV-0030", "KSV-0104"], kubeScore: ["container-seccomp-profile"] },
     remediation: "Set securityContext.seccompProfile.type to RuntimeDefault on the pod.",
   },
   (container, pod) => {

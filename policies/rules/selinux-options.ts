@@ -20,6 +20,7 @@ export const selinuxOptions = podRule(
     title: "Pods keep the SELinux types of containers",
     severity: "medium",
     controls: [baseline("SELinux")],
+    scanners: { trivy: ["KSV-0025"] },
     remediation: "Remove seLinuxOptions, or use one of the container_* types alone.",
   },
   (pod) =>

@@ -8,6 +8,13 @@ export const topologySpread = podRule(
     title: "Copies of a pod spread over the nodes",
     severity: "low",
     controls: [kubernetes("Pod Topology Spread Constraints")],
+    scanners: {
+      kubeScore: [
+        "pod-topology-spread-constraints",
+        "deployment-has-host-podantiaffinity",
+        "statefulset-has-host-podantiaffinity",
+      ],
+    },
     remediation: "Add topologySpreadConstraints over kubernetes.io/hostname, or a podAntiAffinity.",
   },
   (pod) => {
