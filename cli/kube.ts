@@ -5,6 +5,8 @@ import { parse } from "yaml";
 /** A read-only client of one API server, enough for probes: GET with the kubeconfig's client certificate. */
 export interface KubeReader {
   get<T>(path: string, timeoutMs?: number): Promise<T>;
+  /** The API server's clock, in whole seconds. */
+  date(): Promise<Date>;
 }
 
 interface Kubeconfig {
@@ -34,29 +36,31 @@ export function openKube(kubeconfigPath: string): KubeReader {
     cert: decode(user["client-certificate-data"]),
     key: decode(user["client-key-data"]),
   });
-  return {
-    get<T>(path: string, timeoutMs = 5000): Promise<T> {
-      return new Promise<T>((resolve, reject) => {
-        const headers: Record<string, string> = { accept: "application/json" };
-        if (user.token) headers["authorization"] = `Bearer ${user.token}`;
-        const request = https.get(new URL(path, cluster.server), { agent, headers, timeout: timeoutMs }, (response) => {
-          const chunks: Buffer[] = [];
-          response.on("data", (chunk: Buffer) => chunks.push(chunk));
-          response.on("error", reject);
-          response.on("end", () => {
-            const text = Buffer.concat(chunks).toString("utf8");
-            const status = response.statusCode ?? 0;
-            if (status >= 400) {
-              const message = text.startsWith("{") ? (JSON.parse(text) as { message?: string }).message : text;
-              reject(new KubeError(status, message || `status ${status}`));
-              return;
-            }
-            resolve((text.startsWith("{") ? JSON.parse(text) : text) as T);
-          });
+  const ask = <T>(path: string, timeoutMs: number): Promise<{ body: T; date: Date }> =>
+    new Promise((resolve, reject) => {
+      const headers: Record<string, string> = { accept: "application/json" };
+      if (user.token) headers["authorization"] = `Bearer ${user.token}`;
+      const request = https.get(new URL(path, cluster.server), { agent, headers, timeout: timeoutMs }, (response) => {
+        const chunks: Buffer[] = [];
+        response.on("data", (chunk: Buffer) => chunks.push(chunk));
+        response.on("error", reject);
+        response.on("end", () => {
+          const text = Buffer.concat(chunks).toString("utf8");
+          const status = response.statusCode ?? 0;
+          if (status >= 400) {
+            const message = text.startsWith("{") ? (JSON.parse(text) as { message?: string }).message : text;
+            reject(new KubeError(status, message || `status ${status}`));
+            return;
+          }
+          const body = (text.startsWith("{") ? JSON.parse(text) : text) as T;
+          resolve({ body, date: new Date(response.headers.date ?? Number.NaN) });
         });
-        request.on("timeout", () => request.destroy(new Error(`no answer from ${cluster.server} in ${timeoutMs} ms`)));
-        request.on("error", reject);
       });
-    },
+      request.on("timeout", () => request.destroy(new Error(`no answer from ${cluster.server} in ${timeoutMs} ms`)));
+      request.on("error", reject);
+    });
+  return {
+    get: async <T>(path: string, timeoutMs = 5000) => (await ask<T>(path, timeoutMs)).body,
+    date: async () => (await ask("/version", 5000)).date,
   };
 }

@@ -7,6 +7,7 @@ const usage = `usage: npm run <verb> [-- options]
   preview    show what up would change                     --stack NAME
   destroy    remove what up made                           --stack NAME --yes
   status     show what runs, probed from outside           --stack NAME --json
+  doctor     name what is wrong and what to do             --stack NAME --json
   artifacts  list, fetch, verify or prune the outside parts
   rehearse   try a stack's platform on a throwaway API server     --stack NAME
   bench      time up, up again, preview and destroy
@@ -61,6 +62,8 @@ async function dispatch(verb: string | undefined, argv: string[]): Promise<numbe
       return (await import("./up")).destroy(options);
     case "status":
       return (await import("./status")).status(options);
+    case "doctor":
+      return (await import("./doctor")).doctor(options);
     case "rehearse":
       return (await import("./rehearse")).rehearse(options);
     case "bench":

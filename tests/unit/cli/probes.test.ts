@@ -8,6 +8,7 @@ import { table } from "../../../cli/ui";
 const kube = (answers: Record<string, unknown>) => (): KubeReader => ({
   get: <T>(path: string) =>
     path in answers ? Promise.resolve(answers[path] as T) : Promise.reject(new Error(`no answer for ${path}`)),
+  date: () => Promise.reject(new Error("no clock")),
 });
 
 const node = (status: string) => ({
