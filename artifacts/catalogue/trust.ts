@@ -1,4 +1,5 @@
+import { keeperEntries } from "./keeper";
 import type { Entry } from "./types";
 
 /** Images, binaries and manifests of what holds and hands out secrets and certificates, and of what checks the cluster. */
-export const trustEntries: Entry[] = [];
+export const trustEntries: Entry[] = [...keeperEntries];
