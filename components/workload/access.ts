@@ -10,6 +10,20 @@ export interface GrantedAccess {
   grants: pulumi.Resource[];
 }
 
+/** Makes a workload's own service account, whose token is in no pod that does not ask for it. */
+export function makeAccount(
+  name: string,
+  namespace: NamespaceRef,
+  opts: pulumi.CustomResourceOptions,
+): pulumi.Output<string> {
+  const account = new k8s.core.v1.ServiceAccount(
+    `${name}-account`,
+    { metadata: { name, namespace: namespace.name }, automountServiceAccountToken: false },
+    opts,
+  );
+  return knownName(name, account);
+}
+
 /** Makes a workload's own service account, and a Role with its binding in each namespace where it has rules. */
 export function grantAccess(
   name: string,
@@ -17,12 +31,7 @@ export function grantAccess(
   access: ApiAccess,
   opts: pulumi.CustomResourceOptions,
 ): GrantedAccess {
-  const account = new k8s.core.v1.ServiceAccount(
-    `${name}-account`,
-    { metadata: { name, namespace: namespace.name }, automountServiceAccountToken: false },
-    opts,
-  );
-  const serviceAccount = knownName(name, account);
+  const serviceAccount = makeAccount(name, namespace, opts);
   const wanted = [...(access.rules ? [{ namespace, rules: access.rules }] : []), ...(access.elsewhere ?? [])];
   const grants = wanted.map((grant) => {
     // A role is named after its owner and its place: `traefik-in-app`.

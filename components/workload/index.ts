@@ -6,6 +6,7 @@ export { knownName } from "./known-name";
 export { connect, mountRoot, type Connection } from "./connect";
 export { planPod, type PodPlan } from "./pod";
 export * from "./policy";
+export { injectLabel, vaultSecrets, type VaultAccess, type VaultFile } from "./vault";
 export { Workload, type WorkloadArgs } from "./workload";
 export * from "./deployment";
 export * from "./statefulset";

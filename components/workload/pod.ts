@@ -19,8 +19,10 @@ export interface PodPlan {
   annotations?: Record<string, pulumi.Input<string>>;
   identity: Identity;
   priorityClass: pulumi.Input<string>;
-  /** Set only for pods that talk to the API server. */
+  /** Set only for pods that talk to the API server, or that log in somewhere by their account. */
   serviceAccount?: pulumi.Input<string>;
+  /** Mount the account's token for the API server. @default where there is a service account */
+  automount?: boolean;
   /** Seconds between the signal to stop and the kill. */
   gracePeriod: number;
   /** The first one carries the pod's name. */
@@ -29,6 +31,8 @@ export interface PodPlan {
   initContainers?: Record<string, ContainerArgs>;
   /** Shown to every container. */
   files?: FileMount[];
+  /** Volumes that none of these containers mounts: for those that an injector adds. */
+  volumes?: Volume[];
   /** Volume claims of a StatefulSet: claim name to path, for every container. */
   claims?: Record<string, string>;
   /** For pods that end. @default "Always" */
@@ -46,13 +50,14 @@ export function planPod(plan: PodPlan): PodTemplate {
   for (const [name, container] of Object.entries(all)) {
     for (const folder of container.writable ?? []) addVolume(volumes, planWritableVolume(name, folder));
   }
+  for (const volume of plan.volumes ?? []) addVolume(volumes, volume);
   const container = ([name, args]: [string, ContainerArgs & { probes?: Probes }]) =>
     planContainer(name, args, plan.identity, everyone, plan.claims ?? {});
   return {
     metadata: { labels: plan.labels, annotations: plan.annotations },
     spec: {
       serviceAccountName: plan.serviceAccount,
-      automountServiceAccountToken: plan.serviceAccount !== undefined,
+      automountServiceAccountToken: plan.automount ?? plan.serviceAccount !== undefined,
       // Service addresses as environment variables leak the namespace's layout into every process.
       enableServiceLinks: false,
       priorityClassName: plan.priorityClass,
@@ -160,7 +165,7 @@ function addVolume(volumes: Map<string, Volume>, volume: Volume): void {
 }
 
 /** A volume's name from its path: `/etc/groundwork/db` is `etc-groundwork-db`. At most 63 characters. */
-function volumeName(path: string, prefix?: string): string {
+export function volumeName(path: string, prefix?: string): string {
   const slug = [prefix, ...path.split("/")]
     .filter((part) => part)
     .join("-")

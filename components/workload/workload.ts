@@ -1,13 +1,14 @@
 import * as pulumi from "@pulumi/pulumi";
 import * as k8s from "@pulumi/kubernetes";
-import { grantAccess } from "./access";
+import { grantAccess, makeAccount } from "./access";
 import { connect } from "./connect";
 import { Client, Endpoint } from "./endpoint";
 import { PlatformNamespace } from "./namespace";
-import { defaultIdentity, digest, planPod, PodPlan } from "./pod";
+import { defaultIdentity, digest, planPod, PodPlan, volumeName } from "./pod";
 import { planOpenPorts } from "./policy";
 import { ApiAccess, ContainerArgs, FileMount, Identity, Probes, Tier } from "./types";
 import { knownName } from "./known-name";
+import { AgentPod, authorityOf, injectLabel, planAgent, planLoginToken, VaultAccess } from "./vault";
 
 /** What every kind of workload takes; `C` is what it asks of its containers. */
 export interface WorkloadArgs<C extends ContainerArgs> {
@@ -27,6 +28,11 @@ export interface WorkloadArgs<C extends ContainerArgs> {
   restartOn?: Record<string, pulumi.Input<string>>;
   /** Permissions at the API server; without them the pods have no token and no way there. @default none */
   access?: ApiAccess;
+  /**
+   * Files out of Vault, rendered by its agent to /vault/secrets. The pods log in by an account of the workload's name,
+   * with a token that is good for Vault only and that none of the workload's own containers sees. @default none
+   */
+  vault?: VaultAccess;
   /** Container ports that accept connections from outside the cluster. @default none */
   openPorts?: number[];
   /** @default 65532:65532 */
@@ -49,6 +55,7 @@ export abstract class Workload extends pulumi.ComponentResource {
   /** Options of everything else in the namespace. */
   protected readonly childOptions: pulumi.CustomResourceOptions;
   private readonly plan: Omit<PodPlan, "restartPolicy" | "claims">;
+  private readonly agent?: { vault: VaultAccess; pod: Omit<AgentPod, "ends"> };
 
   protected constructor(
     kind: string,
@@ -64,7 +71,12 @@ export abstract class Workload extends pulumi.ComponentResource {
 
     const access = args.access && grantAccess(name, args.namespace, args.access, this.childOptions);
     const uses = [...(args.uses ?? []), ...(access ? [args.namespace.foundation.kubeApi] : [])];
-    const connections = uses.map((endpoint) => connect(this.client, endpoint, this.childOptions));
+    const toVault = args.vault && connect(this.client, args.vault.endpoint, this.childOptions);
+    const connections = [
+      ...uses.map((endpoint) => connect(this.client, endpoint, this.childOptions)),
+      ...(toVault ? [toVault] : []),
+    ];
+    const account = args.vault && !access ? makeAccount(name, args.namespace, this.childOptions) : undefined;
     const config = args.config && this.createConfig(name, args.config);
     const doors = args.openPorts
       ? [
@@ -82,6 +94,7 @@ export abstract class Workload extends pulumi.ComponentResource {
         ...this.pods,
         "app.kubernetes.io/part-of": "groundwork",
         "groundwork/tier": args.tier ?? args.namespace.tier,
+        ...(args.vault && injectLabel),
       },
       annotations: {
         ...connections.map(({ annotations }) => annotations).reduce((all, some) => ({ ...all, ...some }), {}),
@@ -90,12 +103,22 @@ export abstract class Workload extends pulumi.ComponentResource {
       },
       identity: args.identity ?? defaultIdentity,
       priorityClass: args.namespace.foundation.priorityClass[args.tier ?? args.namespace.tier],
-      serviceAccount: access?.serviceAccount,
+      serviceAccount: access?.serviceAccount ?? account,
+      automount: access !== undefined,
       gracePeriod: args.gracePeriod ?? 30,
       containers: { [name]: args.container, ...args.sidecars },
       initContainers: args.initContainers,
+      volumes: args.vault && [planLoginToken(args.vault.audience)],
       files: [...(args.files ?? []), ...(config ? [config.mount] : []), ...connections.flatMap(({ files }) => files)],
     };
+    if (args.vault && toVault) {
+      const { identity, gracePeriod } = this.plan;
+      const { path, file } = authorityOf(args.vault.endpoint, toVault.files);
+      this.agent = {
+        vault: args.vault,
+        pod: { identity, gracePeriod, authority: { volume: volumeName(path), path, file } },
+      };
+    }
     this.podOptions = {
       ...this.childOptions,
       // No value of a policy or a binding goes into a pod, yet a pod that starts before them fails and backs off.
@@ -105,7 +128,10 @@ export abstract class Workload extends pulumi.ComponentResource {
 
   /** The pod template of this workload. */
   protected podTemplate(kind: Pick<PodPlan, "restartPolicy" | "claims"> = {}): k8s.types.input.core.v1.PodTemplateSpec {
-    return planPod({ ...this.plan, ...kind });
+    if (!this.agent) return planPod({ ...this.plan, ...kind });
+    const ends = (kind.restartPolicy ?? "Always") !== "Always";
+    const agent = planAgent(this.agent.vault, { ...this.agent.pod, ends });
+    return planPod({ ...this.plan, ...kind, annotations: { ...this.plan.annotations, ...agent } });
   }
 
   private createConfig(name: string, config: NonNullable<WorkloadArgs<ContainerArgs>["config"]>) {
