@@ -3,6 +3,8 @@ import * as fs from "node:fs";
 import * as path from "node:path";
 import { parse } from "yaml";
 import type { Parts } from "../artifacts/types";
+import { packConfig } from "../policies/config";
+import { checkStackFile, packSettings } from "../stacks/settings";
 import { releaseStaleLock } from "./locks";
 import { passphraseFile, root, stateDir, stateFolder, writeAtomically } from "./paths";
 
@@ -62,15 +64,22 @@ export function stackOf(args: readonly string[]): string | undefined {
 }
 
 /**
- * What is added to a Pulumi command line of the user's: the effective configuration and the policy pack,
- * each unless the line has its own.
+ * What is added to a Pulumi command line of the user's: the effective configuration and the policy pack with its own
+ * configuration, each unless the line has its own.
  */
-export function withProjectDefaults(args: readonly string[], effectiveConfig: string | undefined): string[] {
+export function withProjectDefaults(
+  args: readonly string[],
+  effectiveConfig: string | undefined,
+  policyConfig?: string,
+): string[] {
   const verb = args.find((arg) => !arg.startsWith("-")) ?? "";
   const has = (flag: string) => args.some((arg) => arg === flag || arg.startsWith(`${flag}=`));
   const added: string[] = [];
   if (configured.has(verb) && effectiveConfig && !has("--config-file")) added.push("--config-file", effectiveConfig);
-  if (policed.has(verb) && !has("--policy-pack")) added.push("--policy-pack", path.join(root, "policies"));
+  if (policed.has(verb) && !has("--policy-pack")) {
+    added.push("--policy-pack", path.join(root, "policies"));
+    if (policyConfig && !has("--policy-pack-config")) added.push("--policy-pack-config", policyConfig);
+  }
   return [...args, ...added];
 }
 
@@ -110,7 +119,19 @@ export class Engine {
 
   /** The user's or a verb's command line with the effective configuration and the policy pack added. */
   defaults(args: readonly string[], effectiveConfig: string | undefined): string[] {
-    return withProjectDefaults(args, effectiveConfig);
+    const stack = stackOf(args);
+    const policies = stack === undefined ? undefined : this.policyConfigFile(stack);
+    return withProjectDefaults(args, effectiveConfig, policies && fs.existsSync(policies) ? policies : undefined);
+  }
+
+  private policyConfigFile(stack: string): string {
+    return path.join(this.projectFolder, `policies-${stack}.json`);
+  }
+
+  /** Writes what the stack's settings say of the policy pack in the form that the engine takes. */
+  private writePolicyConfig(stack: string): void {
+    const { settings } = checkStackFile(path.join(root, `Pulumi.${stack}.yaml`));
+    if (settings) writeAtomically(this.policyConfigFile(stack), JSON.stringify(packConfig(packSettings(settings))));
   }
 
   /** Whether the command runs the program, which then reads the artefact cache. */
@@ -123,6 +144,7 @@ export class Engine {
     const removed = await this.run(["stack", "rm", stack, "--yes", "--non-interactive", "--preserve-config"]);
     if (removed.code !== 0) throw new Error(removed.stderr.trim());
     fs.rmSync(path.join(this.projectFolder, `Pulumi.${stack}.yaml`), { force: true });
+    fs.rmSync(this.policyConfigFile(stack), { force: true });
   }
 
   /** Runs one Pulumi command to its end. Ctrl-C reaches the engine, which then stops in an orderly way. */
@@ -183,6 +205,7 @@ export class Engine {
     const text = fs.readFileSync(tracked, "utf8");
     const ownSalt = (parse(text) as { encryptionsalt?: string } | null)?.encryptionsalt !== undefined;
     const project = this.projectFolder;
+    this.writePolicyConfig(stack);
     const effective = path.join(project, `Pulumi.${stack}.yaml`);
     writeAtomically(path.join(project, "Pulumi.yaml"), fs.readFileSync(path.join(root, "Pulumi.yaml"), "utf8"));
     if (!(await this.exists(stack))) {

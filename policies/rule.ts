@@ -68,6 +68,11 @@ export type StackReport = (resource: Resource | undefined, what: string) => void
 export interface ResourceRule extends RuleMetadata {
   scope: "resource";
   check(resource: Resource, report: Report, config: RuleConfig): void;
+  /**
+   * Mends what the check would report: gives changed properties, or nothing where there is nothing to mend. Runs only where
+   * the rule's level is `remediate`.
+   */
+  remediate?(resource: Resource): Record<string, any> | undefined;
 }
 
 /** Checks all resources together, when the program has run (in previews too). */

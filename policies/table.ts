@@ -58,4 +58,39 @@ export function table(): string {
   ].join("\n");
 }
 
-if (require.main === module) fs.writeFileSync(page, table());
+/** The file with what others than the engine must know of the rules; loading the rules themselves takes longer. */
+export const factsFile = path.join(__dirname, "rule-facts.ts");
+
+/** That file's text. */
+export function facts(): string {
+  const line = (rule: Rule): string => {
+    const takes = ["environment", "quota"].filter((key) => rule.configSchema?.properties?.[key] !== undefined);
+    const parts = [
+      `severity: "${rule.severity}"`,
+      ...(rule.scope === "resource" && rule.remediate ? ["remediates: true"] : []),
+      ...(takes.length > 0 ? [`takes: [${takes.map((key) => `"${key}"`).join(", ")}]`] : []),
+    ];
+    return `  "${rule.id}": { ${parts.join(", ")} },`.replace(/^  "(\w+)":/, "  $1:");
+  };
+  return [
+    "/** What the settings and the command line must know of a rule. */",
+    "export interface RuleFacts {",
+    '  severity: "low" | "medium" | "high" | "critical";',
+    "  /** The pack can mend a violation itself where its level is `remediate`. */",
+    "  remediates?: true;",
+    "  /** Which of the stack's settings it is told. */",
+    '  takes?: readonly ("environment" | "quota")[];',
+    "}",
+    "",
+    "/** Every rule by its id. Made by `npx ts-node policies/table.ts`; a test keeps it true. */",
+    "export const ruleFacts: Readonly<Record<string, RuleFacts>> = {",
+    ...ruleGroups.flatMap(({ rules }) => rules.map(line)),
+    "};",
+    "",
+  ].join("\n");
+}
+
+if (require.main === module) {
+  fs.writeFileSync(page, table());
+  fs.writeFileSync(factsFile, facts());
+}

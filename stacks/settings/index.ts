@@ -6,6 +6,7 @@ import type { Problem } from "./problem";
 import { type Settings, settingsSchema } from "./slices";
 import { StackFile } from "./stack-file";
 
+export { packSettings } from "./policies";
 export { type Settings, settingsSchema } from "./slices";
 
 /** What came of reading settings: either they are right, or `problems` says in one line each what is not. */

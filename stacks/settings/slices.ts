@@ -1,9 +1,11 @@
 import { z } from "zod";
 import { apiSchema } from "../../components/apps/settings";
+import { admissionSchema } from "../../components/cluster/admission-settings";
 import { clusterSchema } from "../../components/cluster/settings";
 import { databaseSchema } from "../../components/data/settings";
 import { domainSchema, edgeSchema } from "../../components/edge/settings";
 import { targetSchema } from "../../components/host/settings";
+import { policiesSchema } from "./policies";
 
 /**
  * Everything that a stack may say, as `groundwork:<key>` in its file. Each slice stands beside the component that it is
@@ -21,6 +23,8 @@ export const settingsSchema = z.strictObject({
   database: databaseSchema.describe("The platform's PostgreSQL."),
   api: apiSchema.describe("The API."),
   edge: edgeSchema.describe("The way in."),
+  policies: policiesSchema.describe("How strictly the policy pack holds this stack."),
+  admission: admissionSchema.describe("The policy pack's rules inside the cluster."),
 });
 
 /** A stack's settings, complete and checked. */

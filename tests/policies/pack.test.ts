@@ -5,7 +5,7 @@ import { catalogue } from "../../artifacts/catalogue";
 import { toPolicies } from "../../policies/pack";
 import { rules } from "../../policies/rules";
 import { fullName, registries } from "../../policies/rules/allowed-registries";
-import { page, table } from "../../policies/table";
+import { facts, factsFile, page, table } from "../../policies/table";
 
 const folder = path.join(__dirname, "..", "..", "policies");
 const files = fs
@@ -83,5 +83,9 @@ describe("the policy pack", () => {
 
   it("has a page in the documentation that is up to date", () => {
     assert.equal(fs.readFileSync(page, "utf8"), table(), "run: npx ts-node policies/table.ts");
+  });
+
+  it("has the facts that settings need of its rules in a file that is up to date", () => {
+    assert.equal(fs.readFileSync(factsFile, "utf8"), facts(), "run: npx ts-node policies/table.ts");
   });
 });

@@ -15,6 +15,14 @@ describe("the command line that reaches the engine", () => {
     }
   });
 
+  it("gets the pack's configuration with the pack, and not with a pack of the user's", () => {
+    const args = withProjectDefaults(["up"], undefined, "/s/policies-dev.json");
+    assert.deepEqual(args.slice(-2), ["--policy-pack-config", "/s/policies-dev.json"]);
+    for (const own of ["--policy-pack=mine", "--policy-pack-config=mine.json"]) {
+      assert.ok(!withProjectDefaults(["up", own], undefined, "/s/policies-dev.json").includes("/s/policies-dev.json"));
+    }
+  });
+
   it("keeps what the user said", () => {
     const line = ["up", "--policy-pack=mine", "--config-file", "my.yaml"];
     assert.deepEqual(withProjectDefaults(line, "/s/x.yaml"), line);

@@ -75,6 +75,8 @@ describe("a stack's file that is right", () => {
         database: undefined,
         api: { replicas: 1 },
         edge: { replicas: 1 },
+        policies: settingsSchema.shape.policies.parse(undefined),
+        admission: { enabled: false, mode: "Deny" },
       },
     );
     assert.equal(settings.database.instances, 1);

@@ -1,0 +1,68 @@
+/** What the settings and the command line must know of a rule. */
+export interface RuleFacts {
+  severity: "low" | "medium" | "high" | "critical";
+  /** The pack can mend a violation itself where its level is `remediate`. */
+  remediates?: true;
+  /** Which of the stack's settings it is told. */
+  takes?: readonly ("environment" | "quota")[];
+}
+
+/** Every rule by its id. Made by `npx ts-node policies/table.ts`; a test keeps it true. */
+export const ruleFacts: Readonly<Record<string, RuleFacts>> = {
+  "no-privileged-containers": { severity: "critical" },
+  "no-host-namespaces": { severity: "critical" },
+  "no-host-process": { severity: "critical" },
+  "allowed-volume-types": { severity: "high" },
+  "no-host-ports": { severity: "high" },
+  "no-host-probes": { severity: "medium" },
+  "no-privilege-escalation": { severity: "high" },
+  "drop-all-capabilities": { severity: "high" },
+  "run-as-non-root": { severity: "high" },
+  "seccomp-profile": { severity: "medium" },
+  "apparmor-profile": { severity: "medium" },
+  "selinux-options": { severity: "medium" },
+  "default-proc-mount": { severity: "medium" },
+  "safe-sysctls": { severity: "medium" },
+  "high-user-ids": { severity: "medium" },
+  "read-only-root-filesystem": { severity: "medium" },
+  "no-service-account-token": { severity: "medium" },
+  "resource-limits": { severity: "medium" },
+  probes: { severity: "medium" },
+  "priority-class": { severity: "low" },
+  "topology-spread": { severity: "low" },
+  "pod-disruption-budgets": { severity: "medium" },
+  "no-pod-patches": { severity: "high" },
+  "image-digests": { severity: "high" },
+  "allowed-registries": { severity: "high" },
+  "no-secret-env": { severity: "high" },
+  "no-secret-config-maps": { severity: "high" },
+  "no-secret-values": { severity: "critical" },
+  "no-command-line-secrets": { severity: "high" },
+  "no-long-lived-tokens": { severity: "high" },
+  "ingress-tls": { severity: "high" },
+  "load-balancer-ports": { severity: "high" },
+  "no-node-ports": { severity: "high" },
+  "no-external-ips": { severity: "high" },
+  "no-external-names": { severity: "medium" },
+  "no-open-network-policies": { severity: "high" },
+  "no-default-namespace": { severity: "medium" },
+  "pod-security-labels": { severity: "high" },
+  "namespace-network-policies": { severity: "high" },
+  "namespace-limit-range": { severity: "medium" },
+  "namespace-resource-quota": { severity: "medium" },
+  "namespace-default-account": { severity: "medium" },
+  "no-cluster-admin": { severity: "critical" },
+  "no-anonymous-bindings": { severity: "critical" },
+  "no-default-service-account": { severity: "high" },
+  "no-rbac-wildcards": { severity: "high" },
+  "no-rbac-exec": { severity: "high" },
+  "no-rbac-escalation": { severity: "critical" },
+  "no-rbac-secrets": { severity: "high" },
+  "no-rbac-workload-creation": { severity: "medium" },
+  "no-rbac-control-plane": { severity: "high" },
+  "explicit-provider": { severity: "high" },
+  "no-helm-release": { severity: "high" },
+  "no-host-command-secrets": { severity: "critical" },
+  "quiet-secret-commands": { severity: "high" },
+  "ssh-keys-only": { severity: "high" },
+};
