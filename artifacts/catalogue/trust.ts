@@ -1,5 +1,6 @@
 import { keeperEntries } from "./keeper";
+import { sealingEntries } from "./sealing";
 import type { Entry } from "./types";
 
 /** Images, binaries and manifests of what holds and hands out secrets and certificates, and of what checks the cluster. */
-export const trustEntries: Entry[] = [...keeperEntries];
+export const trustEntries: Entry[] = [...keeperEntries, ...sealingEntries];

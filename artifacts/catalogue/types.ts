@@ -58,11 +58,12 @@ export interface GoSource extends SourceBase {
   output: string;
 }
 
-/** One file of a published Go module, which Go's checksum database vouches for. */
+/** One file of a published Go module, or one folder of it as a tar; Go's checksum database vouches for the module. */
 export interface ModuleFileSource extends SourceBase {
   type: "module-file";
   module: string;
   version: string;
+  /** Path in the module. A folder becomes a tar archive with paths relative to it. */
   path: string;
 }
 

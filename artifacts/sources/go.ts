@@ -6,6 +6,7 @@ import { ArtifactError, ChecksumMismatch } from "../errors";
 import { goVersionOf, readRecipe, recipeFolders, requiredVersion, type Recipe } from "../go/recipe";
 import type { GoToolchain } from "../go/toolchain";
 import { inputFiles, sha256File } from "../hash";
+import { TarWriter } from "../image/tar";
 import { run } from "../run";
 import type { Built, BuildContext } from "./context";
 
@@ -81,7 +82,7 @@ async function layOver(
   }
 }
 
-/** Takes one file out of a published module. Go's checksum database vouches for the module's content. */
+/** Takes one file or folder out of a published module. Go's checksum database vouches for the module's content. */
 export async function moduleFile(source: ModuleFileSource, context: BuildContext): Promise<Built> {
   const go = await context.go("1.21");
   const module = `${source.module}@${source.version}`;
@@ -91,7 +92,8 @@ export async function moduleFile(source: ModuleFileSource, context: BuildContext
     throw new ArtifactError(`${context.entry.name}: the module ${module} has no file ${source.path}`);
   }
   const to = path.join(context.out, context.entry.file);
-  fs.copyFileSync(from, to);
+  if (fs.statSync(from).isDirectory()) await archive(from, to);
+  else fs.copyFileSync(from, to);
   fs.chmodSync(to, 0o644);
   const { entry, lock } = context;
   const digest = await sha256File(to);
@@ -101,6 +103,13 @@ export async function moduleFile(source: ModuleFileSource, context: BuildContext
   }
   if (!locked) lock.record(entry.name, entry.version, { from: `${module}/${source.path}`, sha256: digest });
   return { source: `${module}/${source.path}` };
+}
+
+/** A folder as a tar whose bytes depend on names and contents alone. */
+async function archive(folder: string, to: string): Promise<void> {
+  const tar = new TarWriter(to);
+  for (const name of inputFiles(folder)) await tar.addFile({ name }, path.join(folder, name));
+  await tar.close();
 }
 
 async function downloadModule(module: string, go: GoToolchain, context: BuildContext): Promise<{ Dir: string }> {
