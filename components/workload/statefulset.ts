@@ -18,6 +18,8 @@ export interface HardenedStatefulSetArgs extends WorkloadArgs<ServingContainerAr
   replicas?: number;
   /** By name. At least one: without, a Deployment does. */
   claims: Record<string, ClaimArgs>;
+  /** Name of the headless Service, where another one is to have the set's. @default the set's name */
+  service?: string;
   /** Start all at once, or one after the other. @default "OrderedReady" */
   start?: "OrderedReady" | "Parallel";
   /** Keep the volumes when the StatefulSet is deleted. @default true */
@@ -25,7 +27,7 @@ export interface HardenedStatefulSetArgs extends WorkloadArgs<ServingContainerAr
   transform?: { statefulSet?: Transform<k8s.apps.v1.StatefulSetArgs> };
 }
 
-/** Pods with names and volumes of their own, behind a headless Service of the same name. */
+/** Pods with names and volumes of their own, behind a headless Service (of the same name, unless it is given one). */
 export class HardenedStatefulSet extends Workload {
   /** Known once all replicas are ready. */
   readonly ready: pulumi.Output<string>;
@@ -36,9 +38,10 @@ export class HardenedStatefulSet extends Workload {
     this.args = args;
     const replicas = args.replicas ?? 1;
     const ports = args.container.ports ?? {};
+    const service = args.service ?? name;
     new k8s.core.v1.Service(
-      name,
-      planService(name, this.namespace, this.pods, ports, { headless: true }),
+      service,
+      planService(service, this.namespace, this.pods, ports, { headless: true }),
       this.childOptions,
     );
     new k8s.policy.v1.PodDisruptionBudget(
@@ -53,7 +56,7 @@ export class HardenedStatefulSet extends Workload {
         metadata: { name, namespace: this.namespace.name, labels: this.pods },
         spec: {
           replicas,
-          serviceName: name,
+          serviceName: service,
           revisionHistoryLimit: 3,
           podManagementPolicy: args.start ?? "OrderedReady",
           persistentVolumeClaimRetentionPolicy: { whenDeleted: retention, whenScaled: "Retain" },
