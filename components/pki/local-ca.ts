@@ -23,6 +23,16 @@ export interface LeafArgs {
   renewBeforeHours?: number;
 }
 
+/** What an authority below the root is. */
+export interface IntermediateArgs {
+  /** Shown to people as the issuer. @default "Groundwork <name>" */
+  commonName?: string;
+  /** @default 17520, two years */
+  validityHours?: number;
+  /** Any run of the graph within so many hours of the end renews it. @default 8760, a year */
+  renewBeforeHours?: number;
+}
+
 /** A certificate with its private key. */
 export interface Leaf {
   certificate: pulumi.Output<string>;
@@ -95,6 +105,40 @@ export class LocalCa extends pulumi.ComponentResource {
       { parent: this },
     );
     return { certificate: certificate.certPem, privateKey };
+  }
+
+  /**
+   * Signs an authority below this one, for a program that issues by itself: it gets this key and never the root's. The
+   * certificate comes with the root, so that the program can hand both on.
+   */
+  issueIntermediate(name: string, args: IntermediateArgs = {}): Leaf {
+    const key = new tls.PrivateKey(`${name}-key`, { algorithm: "ECDSA", ecdsaCurve: "P384" }, { parent: this });
+    const request = new tls.CertRequest(
+      `${name}-request`,
+      {
+        privateKeyPem: pulumi.secret(key.privateKeyPem),
+        subject: { commonName: args.commonName ?? `Groundwork ${name}`, organization: "Groundwork" },
+      },
+      { parent: this },
+    );
+    const certificate = new tls.LocallySignedCert(
+      `${name}-certificate`,
+      {
+        certRequestPem: request.certRequestPem,
+        caPrivateKeyPem: this.rootKey,
+        caCertPem: this.pem,
+        isCaCertificate: true,
+        setSubjectKeyId: true,
+        validityPeriodHours: args.validityHours ?? 17_520,
+        earlyRenewalHours: args.renewBeforeHours ?? 8_760,
+        allowedUses: ["cert_signing", "crl_signing", "digital_signature"],
+      },
+      { parent: this },
+    );
+    return {
+      certificate: pulumi.interpolate`${certificate.certPem}${this.pem}`,
+      privateKey: pulumi.secret(key.privateKeyPemPkcs8),
+    };
   }
 
   /**

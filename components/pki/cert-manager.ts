@@ -1,0 +1,262 @@
+import * as pulumi from "@pulumi/pulumi";
+import * as k8s from "@pulumi/kubernetes";
+import {
+  Client,
+  Endpoint,
+  Foundation,
+  HardenedDeployment,
+  knownName,
+  NamespaceRef,
+  planOpenPorts,
+  PlatformNamespace,
+  ResourceNeeds,
+} from "../workload";
+import {
+  clusterRules,
+  ownNamespaceRules,
+  servedRules,
+  solverRules,
+  webhookClusterRules,
+  webhookRules,
+} from "./cert-manager-access";
+import { certManagerPorts, planController, planMutation, planValidation, planWebhook } from "./cert-manager-config";
+import { planInternetEgress } from "./acme";
+import { makeWebhookAuthority, WebhookAuthority } from "./webhook-authority";
+
+export interface CertManagerArgs {
+  foundation: Foundation;
+  /** Namespaces in which it may keep certificates; `issueCertificate` adds the ones where it is asked to. @default [] */
+  serves?: NamespaceRef[];
+  /**
+   * Issuers that speak ACME will be used: the controller may reach the internet on 53, 80 and 443. DNS servers,
+   * `address:port`, are asked whether a DNS-01 record has arrived, in place of the zone's own. @default no ACME
+   */
+  acme?: { nameservers?: string[] };
+  /** Of each of the two programs. @default 20m CPU and 64Mi requested, half a core and 192Mi at most */
+  resources?: ResourceNeeds;
+}
+
+/** The namespace has this name in upstream's manifests and documents. */
+const namespaceName = "cert-manager";
+const configFolder = "/etc/cert-manager";
+
+const defaultResources: ResourceNeeds = {
+  requests: { cpu: "20m", memory: "64Mi", "ephemeral-storage": "16Mi" },
+  limits: { cpu: "500m", memory: "192Mi", "ephemeral-storage": "64Mi" },
+};
+
+/** cert-manager: keeps certificates in Secrets and renews them, signed by the issuers that `localIssuer` and others make. */
+export class CertManager extends pulumi.ComponentResource {
+  readonly namespace: PlatformNamespace;
+  /** Known once the controller and its webhook answer. */
+  readonly ready: pulumi.Output<string>;
+  /** The controller's pods, as the side that opens connections to authorities. */
+  readonly client: Client;
+  /** Prometheus metrics: days left, renewals, requests to ACME servers. */
+  readonly metrics: Endpoint;
+  private readonly name: string;
+  private readonly serviceAccount: pulumi.Output<string>;
+  private readonly served = new Map<string, pulumi.Resource[]>();
+
+  constructor(name: string, args: CertManagerArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("groundwork:pki:CertManager", name, {}, opts);
+    this.name = name;
+    const { foundation } = args;
+    this.namespace = new PlatformNamespace(
+      namespaceName,
+      {
+        foundation,
+        tier: "platform",
+        quota: { pods: 6, requests: { cpu: "500m", memory: "512Mi" }, limits: { cpu: "4", memory: "2Gi" } },
+      },
+      { parent: this },
+    );
+    const inNamespace = { parent: this, deletedWith: this.namespace.resource };
+    const definitions = foundation.installCrds(`${name}-crds`, foundation.artifacts.manifest("cert-manager-crds"), {
+      parent: this,
+    });
+    const resources = args.resources ?? defaultResources;
+    const controller = this.createController(name, args, resources, definitions);
+    this.client = controller.client;
+    this.metrics = controller.endpoint("metrics");
+    // The kit names a workload's account after the workload.
+    this.serviceAccount = knownName(name, controller);
+
+    const cluster = this.bindCluster(name, clusterRules(args.acme !== undefined));
+    for (const namespace of args.serves ?? []) this.serve(namespace);
+    if (args.acme) new k8s.networking.v1.NetworkPolicy(`${name}-acme`, planInternetEgress(this.client), inNamespace);
+
+    const authority = makeWebhookAuthority(`${name}-webhook-ca`, this.namespace, inNamespace);
+    const webhook = this.createWebhook(`${name}-webhook`, foundation, resources, authority);
+    const doors = this.registerWebhook(`${name}-webhook`, webhook, authority);
+    this.ready = pulumi
+      .all([controller.ready, webhook.ready, definitions, ...[...cluster, ...doors].map(({ urn }) => urn)])
+      .apply(([uid, other]) => `${uid} ${other}`);
+    this.registerOutputs({ ready: this.ready });
+  }
+
+  /** Lets it keep certificates in a namespace, and answer HTTP-01 challenges there. What needs that comes after the result. */
+  serve(namespace: NamespaceRef, solves = false): pulumi.Resource[] {
+    const key = `${this.name}-${solves ? "solves" : "serves"}-${namespace.label}`;
+    const known = this.served.get(key);
+    if (known) return known;
+    const role = new k8s.rbac.v1.Role(
+      key,
+      { metadata: { name: key, namespace: namespace.name }, rules: solves ? solverRules : servedRules() },
+      { parent: this },
+    );
+    const binding = this.bind(key, namespace, knownName(key, role), { parent: this });
+    const made = [binding, ...(solves ? this.serve(namespace) : [])];
+    this.served.set(key, made);
+    return made;
+  }
+
+  /** Lets it ask the API server for tokens of an account in its own namespace, to log in elsewhere with. */
+  mayAskTokensOf(account: string, opts: pulumi.CustomResourceOptions): pulumi.Resource[] {
+    const name = `${this.name}-token-of-${account}`;
+    const rules = [
+      { apiGroups: [""], resources: ["serviceaccounts/token"], resourceNames: [account], verbs: ["create"] },
+    ];
+    const role = new k8s.rbac.v1.Role(name, { metadata: { name, namespace: this.namespace.name }, rules }, opts);
+    return [this.bind(name, this.namespace, knownName(name, role), opts)];
+  }
+
+  private bind(
+    name: string,
+    namespace: NamespaceRef,
+    role: pulumi.Output<string>,
+    opts: pulumi.CustomResourceOptions,
+  ): pulumi.Resource {
+    return new k8s.rbac.v1.RoleBinding(
+      name,
+      {
+        metadata: { name, namespace: namespace.name },
+        roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "Role", name: role },
+        subjects: [this.subject(this.serviceAccount)],
+      },
+      opts,
+    );
+  }
+
+  private createController(
+    name: string,
+    { foundation, acme }: CertManagerArgs,
+    resources: ResourceNeeds,
+    definitions: pulumi.Input<string>,
+  ): HardenedDeployment {
+    const { artifacts } = foundation;
+    const solverImage = acme && artifacts.image("cert-manager-acmesolver").ref;
+    const config = planController(namespaceName, solverImage ? { ...acme, solverImage } : undefined);
+    const alive = { http: { path: "/livez", port: certManagerPorts.healthz } };
+    return new HardenedDeployment(
+      name,
+      {
+        namespace: this.namespace,
+        config: { path: configFolder, files: { "controller.yaml": config } },
+        access: { rules: ownNamespaceRules },
+        restartOn: { definitions },
+        container: {
+          image: artifacts.image("cert-manager-controller"),
+          command: ["/app/cmd/controller/controller"],
+          args: [`--config=${configFolder}/controller.yaml`],
+          ports: { metrics: certManagerPorts.metrics, healthz: certManagerPorts.healthz },
+          resources,
+          probes: { startup: alive, liveness: alive, readiness: alive },
+        },
+        service: { ports: { metrics: certManagerPorts.metrics } },
+        transform: {
+          // Two controllers at once would each ask for the same certificate; renewals can wait for seconds.
+          deployment: (deployment) => withStrategy(deployment, { type: "Recreate" }),
+        },
+      },
+      { parent: this },
+    );
+  }
+
+  private createWebhook(
+    name: string,
+    { artifacts, apiServerSources }: Foundation,
+    resources: ResourceNeeds,
+    authority: WebhookAuthority,
+  ): HardenedDeployment {
+    const config = planWebhook(namespaceName, name, `${name}-ca`);
+    const health = (path: string) => ({ http: { path, port: certManagerPorts.webhookHealthz } });
+    const webhook = new HardenedDeployment(
+      name,
+      {
+        namespace: this.namespace,
+        config: { path: configFolder, files: { "webhook.yaml": config } },
+        access: { rules: webhookRules(`${name}-ca`) },
+        // It follows the Secret by itself; a new authority must be served before the API server trusts no other.
+        restartOn: { authority: authority.pem, secret: authority.secret },
+        container: {
+          image: artifacts.image("cert-manager-webhook"),
+          command: ["/app/cmd/webhook/webhook"],
+          args: [`--config=${configFolder}/webhook.yaml`],
+          ports: { https: certManagerPorts.webhook, healthz: certManagerPorts.webhookHealthz },
+          resources,
+          probes: {
+            startup: health("/livez"),
+            liveness: health("/livez"),
+            readiness: { ...health("/healthz"), period: 2 },
+          },
+        },
+        service: { ports: { https: 443 } },
+      },
+      { parent: this },
+    );
+    new k8s.networking.v1.NetworkPolicy(
+      `${name}-from-api-server`,
+      planOpenPorts(`${name}-from-api-server`, webhook.client, [certManagerPorts.webhook], apiServerSources),
+      { parent: this, deletedWith: this.namespace.resource },
+    );
+    this.bindCluster(name, webhookClusterRules);
+    return webhook;
+  }
+
+  /** Registered once the webhook answers, and away before it stops: in between nothing of its kind can be made. */
+  private registerWebhook(name: string, webhook: HardenedDeployment, authority: WebhookAuthority): pulumi.Resource[] {
+    const service = pulumi.output(webhook.ready).apply(() => name);
+    const door = { namespace: this.namespace.name, service, ca: authority.pem };
+    const metadata = { name };
+    return [
+      new k8s.admissionregistration.v1.ValidatingWebhookConfiguration(
+        name,
+        { metadata, webhooks: [planValidation(door)] },
+        { parent: this },
+      ),
+      new k8s.admissionregistration.v1.MutatingWebhookConfiguration(
+        name,
+        { metadata, webhooks: [planMutation(door)] },
+        { parent: this },
+      ),
+    ];
+  }
+
+  /** Gives the account of that name, which is a workload's here, rules for the whole cluster. */
+  private bindCluster(name: string, rules: k8s.types.input.rbac.v1.PolicyRule[]): pulumi.Resource[] {
+    const role = new k8s.rbac.v1.ClusterRole(name, { metadata: { name }, rules }, { parent: this });
+    const binding = new k8s.rbac.v1.ClusterRoleBinding(
+      name,
+      {
+        metadata: { name },
+        roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name: knownName(name, role) },
+        subjects: [this.subject(name)],
+      },
+      { parent: this },
+    );
+    return [role, binding];
+  }
+
+  private subject(account: pulumi.Input<string>) {
+    return { kind: "ServiceAccount", name: account, namespace: namespaceName };
+  }
+}
+
+function withStrategy(
+  deployment: k8s.apps.v1.DeploymentArgs,
+  strategy: k8s.types.input.apps.v1.DeploymentStrategy,
+): k8s.apps.v1.DeploymentArgs {
+  const spec = deployment.spec as k8s.types.input.apps.v1.DeploymentSpec;
+  return { ...deployment, spec: { ...spec, strategy } };
+}
