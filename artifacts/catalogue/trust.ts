@@ -1,6 +1,7 @@
 import { keeperEntries } from "./keeper";
 import { sealingEntries } from "./sealing";
 import type { Entry } from "./types";
+import { vaultEntries } from "./vault";
 
 /** Images, binaries and manifests of what holds and hands out secrets and certificates, and of what checks the cluster. */
-export const trustEntries: Entry[] = [...keeperEntries, ...sealingEntries];
+export const trustEntries: Entry[] = [...vaultEntries, ...keeperEntries, ...sealingEntries];
