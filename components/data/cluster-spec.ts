@@ -1,5 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import { Bytes, PlatformNamespace, ResourceNeeds } from "../workload";
+import { leasingRole } from "./leased-user";
 
 /** The fields of a CloudNativePG `Cluster` that are set here (reference: API v1, `ClusterSpec`). */
 export interface ClusterSpec {
@@ -21,8 +22,20 @@ export interface ClusterSpec {
   ephemeralVolumesSizeLimit: { shm: Bytes; temporaryData: Bytes };
   topologySpreadConstraints: object[];
   inheritedMetadata: { labels: Record<string, string> };
+  certificates?: {
+    serverTLSSecret: pulumi.Input<string>;
+    serverCASecret: pulumi.Input<string>;
+    clientCASecret: pulumi.Input<string>;
+    replicationTLSSecret: pulumi.Input<string>;
+  };
   bootstrap: {
-    initdb: { database: string; owner: string; secret: { name: pulumi.Input<string> }; dataChecksums: boolean };
+    initdb: {
+      database: string;
+      owner: string;
+      secret: { name: pulumi.Input<string> };
+      dataChecksums: boolean;
+      postInitApplicationSQLRefs?: { secretRefs: { name: pulumi.Input<string>; key: string }[] };
+    };
   };
   postgresql: { parameters: Record<string, string>; pg_hba: string[] };
 }
@@ -51,6 +64,10 @@ export interface ClusterPlan {
   owner: string;
   /** Name of the Secret with the owner's password. */
   login: pulumi.Input<string>;
+  /** Secrets with tls.crt, tls.key and ca.crt, where not the operator's own CA signs. @default the operator's own */
+  certificates?: { server: pulumi.Input<string>; replication: pulumi.Input<string> };
+  /** Secret and key with the SQL that makes the role for Vault. @default there is no such role */
+  leasing?: { secret: pulumi.Input<string>; key: string };
   parameters?: Record<string, string>;
   priorityClass: pulumi.Input<string>;
   operatorReady: pulumi.Input<string>;
@@ -97,14 +114,47 @@ export function planCluster(name: string, plan: ClusterPlan): ClusterArgs {
         },
       ],
       inheritedMetadata: { labels: { "app.kubernetes.io/part-of": "groundwork" } },
+      ...(plan.certificates && { certificates: planCertificates(plan.certificates) }),
       bootstrap: {
-        initdb: { database: plan.database, owner: plan.owner, secret: { name: plan.login }, dataChecksums: true },
+        initdb: {
+          database: plan.database,
+          owner: plan.owner,
+          secret: { name: plan.login },
+          dataChecksums: true,
+          ...(plan.leasing && {
+            postInitApplicationSQLRefs: { secretRefs: [{ name: plan.leasing.secret, key: plan.leasing.key }] },
+          }),
+        },
       },
       postgresql: {
         parameters: plan.parameters ?? {},
-        // After upstream's own lines (local, replication by certificate): TLS with a password, and nothing without TLS.
-        pg_hba: ["hostssl all all all scram-sha-256", "hostnossl all all all reject"],
+        pg_hba: planAccess(plan),
       },
     },
+  };
+}
+
+/**
+ * Who may connect, after upstream's own lines (local, replication by certificate): TLS with a password, and nothing
+ * without TLS. With an issuer, a certificate that it signed as well: a password alone opens nothing. Vault is the one
+ * that signs those certificates, so it can not need one to get in: after a long sleep it would be locked out by what it
+ * is to renew. Its password is rotated by itself, and only its pods reach the port.
+ */
+function planAccess({ certificates, leasing }: ClusterPlan): string[] {
+  const certified = certificates ? " clientcert=verify-ca" : "";
+  return [
+    ...(certificates && leasing ? [`hostssl all ${leasingRole} all scram-sha-256`] : []),
+    `hostssl all all all scram-sha-256${certified}`,
+    "hostnossl all all all reject",
+  ];
+}
+
+/** Upstream asks for a Secret for each purpose; the server's holds its CA too, and so does the replication user's. */
+function planCertificates({ server, replication }: NonNullable<ClusterPlan["certificates"]>) {
+  return {
+    serverTLSSecret: server,
+    serverCASecret: server,
+    clientCASecret: replication,
+    replicationTLSSecret: replication,
   };
 }

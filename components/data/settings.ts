@@ -45,3 +45,16 @@ export function databaseResources({ cpu, memory }: { cpu: string; memory: Bytes 
     limits: { cpu: Number.parseFloat(cpu) > 2 && !cpu.endsWith("m") ? asked : "2", memory, "ephemeral-storage": "1Gi" },
   };
 }
+
+/** What the platform's own cache is given. */
+export const cacheSchema = z
+  .strictObject({
+    enabled: z
+      .boolean()
+      .default(false)
+      .describe("Keep a cache (Valkey) in front of the API's database. Default: false."),
+    memory: size("Memory of the cache, requested and at most; 60 % of it are for values.", "64Mi"),
+  })
+  .prefault({});
+
+export type CacheSettings = z.infer<typeof cacheSchema>;

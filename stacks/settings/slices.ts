@@ -2,7 +2,7 @@ import { z } from "zod";
 import { apiSchema } from "../../components/apps/settings";
 import { admissionSchema } from "../../components/cluster/admission-settings";
 import { clusterSchema } from "../../components/cluster/settings";
-import { databaseSchema } from "../../components/data/settings";
+import { cacheSchema, databaseSchema } from "../../components/data/settings";
 import { domainSchema, edgeSchema } from "../../components/edge/settings";
 import { targetSchema } from "../../components/host/settings";
 import { policiesSchema } from "./policies";
@@ -21,6 +21,7 @@ export const settingsSchema = z.strictObject({
   target: targetSchema.describe("Where the machines come from."),
   cluster: clusterSchema.describe("The cluster."),
   database: databaseSchema.describe("The platform's PostgreSQL."),
+  cache: cacheSchema.describe("The platform's cache."),
   api: apiSchema.describe("The API."),
   edge: edgeSchema.describe("The way in."),
   policies: policiesSchema.describe("How strictly the policy pack holds this stack."),
