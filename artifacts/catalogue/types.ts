@@ -58,13 +58,13 @@ export interface GoSource extends SourceBase {
   output: string;
 }
 
-/** One file of a published Go module, or one folder of it as a tar; Go's checksum database vouches for the module. */
+/** Files of a published Go module, or one folder of it as a tar; Go's checksum database vouches for the module. */
 export interface ModuleFileSource extends SourceBase {
   type: "module-file";
   module: string;
   version: string;
-  /** Path in the module. A folder becomes a tar archive with paths relative to it. */
-  path: string;
+  /** Path in the module. A folder becomes a tar archive with paths relative to it; several files are joined in order. */
+  path: string | string[];
 }
 
 /** An archive of Debian packages, resolved and verified by apt. */

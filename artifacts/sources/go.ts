@@ -77,32 +77,36 @@ async function layOver(
   fs.cpSync(Dir, target, { recursive: true });
   for (const [name, from] of Object.entries(patch.files)) {
     const file = path.join(target, name);
+    fs.mkdirSync(path.dirname(file), { recursive: true });
     fs.rmSync(file, { force: true }); // the module cache's files are read-only
     fs.copyFileSync(path.join(work, from), file);
   }
 }
 
-/** Takes one file or folder out of a published module. Go's checksum database vouches for the module's content. */
+/** Takes files, or a folder, out of a published module. Go's checksum database vouches for the module's content. */
 export async function moduleFile(source: ModuleFileSource, context: BuildContext): Promise<Built> {
   const go = await context.go("1.21");
   const module = `${source.module}@${source.version}`;
   const { Dir } = await downloadModule(module, go, context);
-  const from = path.join(Dir, source.path);
-  if (!fs.existsSync(from)) {
-    throw new ArtifactError(`${context.entry.name}: the module ${module} has no file ${source.path}`);
+  const names = [source.path].flat();
+  const from = names.map((name) => path.join(Dir, name));
+  const missing = names.find((_, index) => !fs.existsSync(from[index]!));
+  if (missing !== undefined) {
+    throw new ArtifactError(`${context.entry.name}: the module ${module} has no file ${missing}`);
   }
+  const where = `${module}/${names.join(" ")}`;
   const to = path.join(context.out, context.entry.file);
-  if (fs.statSync(from).isDirectory()) await archive(from, to);
-  else fs.copyFileSync(from, to);
+  if (fs.statSync(from[0]!).isDirectory()) await archive(from[0]!, to);
+  else fs.writeFileSync(to, Buffer.concat(from.map((file) => fs.readFileSync(file))));
   fs.chmodSync(to, 0o644);
   const { entry, lock } = context;
   const digest = await sha256File(to);
   const locked = context.updateLock ? undefined : lock.upstream(entry.name, entry.version);
   if (locked && locked.sha256 !== digest) {
-    throw new ChecksumMismatch(entry.name, `${module}/${source.path}`, locked.sha256, digest, "artifacts/lock.json");
+    throw new ChecksumMismatch(entry.name, where, locked.sha256, digest, "artifacts/lock.json");
   }
-  if (!locked) lock.record(entry.name, entry.version, { from: `${module}/${source.path}`, sha256: digest });
-  return { source: `${module}/${source.path}` };
+  if (!locked) lock.record(entry.name, entry.version, { from: where, sha256: digest });
+  return { source: where };
 }
 
 /** A folder as a tar whose bytes depend on names and contents alone. */
