@@ -145,6 +145,15 @@ function planFileVolume(file: FileMount): Volume {
   const items = file.keys?.map((key) => ({ key, path: key }));
   const name = volumeName(file.path);
   // Readable by the pod's own group and by nobody else.
+  if ("together" in file.from) {
+    const sources = file.from.together.map(({ files, ...from }) => {
+      const shown = Object.entries(files).map(([path, key]) => ({ key, path }));
+      return "secret" in from
+        ? { secret: { name: from.secret, items: shown } }
+        : { configMap: { name: from.configMap, items: shown } };
+    });
+    return { name, projected: { sources, defaultMode: 0o440 } };
+  }
   return "secret" in file.from
     ? { name, secret: { secretName: file.from.secret, items, defaultMode: 0o440 } }
     : { name, configMap: { name: file.from.configMap, items, defaultMode: 0o440 } };

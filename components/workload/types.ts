@@ -54,11 +54,14 @@ export interface WritableFolder {
   inMemory?: boolean;
 }
 
-/** A Secret or ConfigMap, by name, shown as files. */
+/** A Secret or ConfigMap, by name. */
+export type FileSource = { secret: pulumi.Input<string> } | { configMap: pulumi.Input<string> };
+
+/** A Secret or ConfigMap shown as files; or several in one folder, which then change at one stroke. */
 export interface FileMount {
   path: string;
-  from: { secret: pulumi.Input<string> } | { configMap: pulumi.Input<string> };
-  /** The keys to show; each becomes a file of the same name. @default all keys */
+  from: FileSource | { together: (FileSource & { files: Record<string /* path in the folder */, string /* key */> })[] };
+  /** The keys to show; each becomes a file of the same name. Not for `together`, which says so itself. @default all keys */
   keys?: string[];
 }
 
