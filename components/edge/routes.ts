@@ -13,26 +13,31 @@ export interface Route {
 /** A year in seconds: what the HSTS preload lists ask for. */
 const strictTransportSeconds = 31_536_000;
 
+/** Above the redirect to HTTPS, whose priority is set below this one where both are there. */
+export const challengePriority = 1000;
+
+const serviceOf = (endpoint: Endpoint): object => ({
+  loadBalancer: { servers: [{ url: `http://${hostOf(endpoint)}:${endpoint.port}` }] },
+});
+
 const routeName = (route: Route): string =>
   `${route.host}${route.path ?? "/"}`.replace(/[^a-z0-9]+/gi, "-").replace(/-$/, "");
 
 /**
  * Traefik's dynamic configuration: a router and a service for each route, the certificate for all of them, TLS 1.2 at
- * least, and headers that keep browsers on HTTPS. JSON, which is YAML.
+ * least, and headers that keep browsers on HTTPS. JSON, which is YAML. `challenges` answers an ACME server's questions,
+ * which come without TLS.
  *
  * @throws where two routes claim the same host and path, or a host is no host name
  */
-export function planRoutes(routes: Route[], certificateFolder: string): string {
+export function planRoutes(routes: Route[], certificateFolder: string, challenges?: Endpoint): string {
   const names = routes.map(routeName);
   const twice = names.find((name, index) => names.indexOf(name) !== index);
   if (twice) throw new Error(`two routes claim ${twice}: give one of them another host or path`);
   for (const { host } of routes) {
     if (!/^[a-z0-9-]+(\.[a-z0-9-]+)+$/.test(host)) throw new Error(`${host} is no host name that a route may have`);
   }
-  const services = routes.map((route): [string, object] => [
-    routeName(route),
-    { loadBalancer: { servers: [{ url: `http://${hostOf(route.endpoint)}:${route.endpoint.port}` }] } },
-  ]);
+  const services = routes.map((route): [string, object] => [routeName(route), serviceOf(route.endpoint)]);
   const routers = routes.map((route): [string, object] => [
     routeName(route),
     {
@@ -43,10 +48,22 @@ export function planRoutes(routes: Route[], certificateFolder: string): string {
       tls: {},
     },
   ]);
+  if (challenges) {
+    services.push(["acme-challenges", serviceOf(challenges)]);
+    routers.push([
+      "acme-challenges",
+      {
+        rule: "PathPrefix(`/.well-known/acme-challenge/`)",
+        entryPoints: ["web"],
+        priority: challengePriority,
+        service: "acme-challenges",
+      },
+    ]);
+  }
   return JSON.stringify(
     {
       // Traefik refuses empty tables.
-      ...(routes.length > 0 && {
+      ...(routers.length > 0 && {
         http: {
           routers: Object.fromEntries(routers),
           services: Object.fromEntries(services),

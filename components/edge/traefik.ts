@@ -1,13 +1,17 @@
 import * as pulumi from "@pulumi/pulumi";
 import * as k8s from "@pulumi/kubernetes";
-import { LocalCa } from "../pki";
+import { Issuer, LocalCa } from "../pki";
 import { connect, Endpoint, Foundation, HardenedDeployment, PlatformNamespace, ResourceNeeds } from "../workload";
-import { planRoutes, Route } from "./routes";
+import { planFiles } from "./files";
+import { Route } from "./routes";
 
 export interface TraefikArgs {
   foundation: Foundation;
-  /** Signs the certificate that all hosts are served with. */
-  issuer: LocalCa;
+  /**
+   * Signs the certificate that all hosts are served with. The graph's own authority renews it in a run of the graph, which
+   * replaces the pods; an Issuer's is renewed by cert-manager and taken up by the running pods.
+   */
+  issuer: LocalCa | Issuer;
   /** Everything that is reached through the edge. */
   routes: Route[];
   /** @default "traefik" */
@@ -22,10 +26,6 @@ export interface TraefikArgs {
 
 /** Container ports, above 1024 so that no capability is needed to listen. */
 const ports = { websecure: 8443, web: 8080, metrics: 9100, ping: 8082 };
-
-const configFolder = "/etc/traefik/routes";
-const configFile = "routes.yaml";
-const certificateFolder = "/etc/traefik/certificate";
 
 const defaultResources: ResourceNeeds = {
   requests: { cpu: "50m", memory: "96Mi", "ephemeral-storage": "16Mi" },
@@ -53,9 +53,9 @@ export class Traefik extends pulumi.ComponentResource {
       { parent: this },
     );
     const hosts = [...new Set(args.routes.map((route) => route.host))];
-    const certificate = args.issuer.issueServerCert(
+    const plan = planFiles(
       name,
-      { namespace: this.namespace, dnsNames: hosts },
+      { namespace: this.namespace, hosts, issuer: args.issuer, routes: args.routes },
       { parent: this, deletedWith: this.namespace.resource },
     );
     const deployment = new HardenedDeployment(
@@ -64,14 +64,11 @@ export class Traefik extends pulumi.ComponentResource {
         namespace: this.namespace,
         replicas: args.replicas,
         openPorts: [ports.websecure, ports.web],
-        config: { path: configFolder, files: { [configFile]: planRoutes(args.routes, certificateFolder) } },
-        files: [{ path: certificateFolder, from: { secret: certificate.secret }, keys: ["tls.crt", "tls.key"] }],
-        // Traefik reads the files once: a renewed certificate needs new pods.
-        restartOn: { certificate: certificate.certificate },
+        ...plan.pods,
         container: {
           image: args.foundation.artifacts.image("traefik"),
           command: ["/usr/local/bin/traefik"],
-          args: planArguments(),
+          args: planArguments(plan.arguments),
           ports,
           resources: args.resources ?? defaultResources,
           writable: [{ path: "/tmp", size: "16Mi" }],
@@ -93,8 +90,9 @@ export class Traefik extends pulumi.ComponentResource {
     for (const endpoint of new Map(args.routes.map((route) => [route.endpoint.name, route.endpoint])).values()) {
       connect(deployment.client, endpoint, { parent: this });
     }
+    const served = plan.certify?.(deployment) ?? deployment.ready;
 
-    this.address = pulumi.all([deployment.loadBalancerAddress, deployment.ready]).apply(([address]) => address);
+    this.address = pulumi.all([deployment.loadBalancerAddress, deployment.ready, served]).apply(([address]) => address);
     this.metrics = this.createMetrics(name, deployment);
     this.urls = Object.fromEntries(
       args.routes.map((route) => {
@@ -128,7 +126,7 @@ export class Traefik extends pulumi.ComponentResource {
 }
 
 /** Traefik's static configuration as flags: one program, nothing read from the cluster, nothing sent home. */
-function planArguments(): string[] {
+function planArguments(files: string[]): string[] {
   return [
     "--global.checkNewVersion=false",
     "--global.sendAnonymousUsage=false",
@@ -147,9 +145,7 @@ function planArguments(): string[] {
     "--metrics.prometheus=true",
     "--metrics.prometheus.entryPoint=metrics",
     "--metrics.prometheus.addRoutersLabels=true",
-    `--providers.file.filename=${configFolder}/${configFile}`,
-    // A change of the routes replaces the pods, which is noticed at once; a watch would wait for the kubelet.
-    "--providers.file.watch=false",
+    ...files,
     "--accessLog=true",
     "--accessLog.format=json",
     "--accessLog.fields.headers.defaultMode=drop",

@@ -146,11 +146,11 @@ function planFileVolume(file: FileMount): Volume {
   const name = volumeName(file.path);
   // Readable by the pod's own group and by nobody else.
   if ("together" in file.from) {
-    const sources = file.from.together.map(({ files, ...from }) => {
+    const sources = file.from.together.map(({ files, optional, ...from }) => {
       const shown = Object.entries(files).map(([path, key]) => ({ key, path }));
       return "secret" in from
-        ? { secret: { name: from.secret, items: shown } }
-        : { configMap: { name: from.configMap, items: shown } };
+        ? { secret: { name: from.secret, items: shown, optional } }
+        : { configMap: { name: from.configMap, items: shown, optional } };
     });
     return { name, projected: { sources, defaultMode: 0o440 } };
   }

@@ -57,10 +57,18 @@ export interface WritableFolder {
 /** A Secret or ConfigMap, by name. */
 export type FileSource = { secret: pulumi.Input<string> } | { configMap: pulumi.Input<string> };
 
+/** A Secret or ConfigMap as part of a folder. */
+export type FolderPart = FileSource & {
+  /** Path in the folder to the key that is shown there. */
+  files: Record<string, string>;
+  /** The pods start without it, and see it once it is there. @default false */
+  optional?: boolean;
+};
+
 /** A Secret or ConfigMap shown as files; or several in one folder, which then change at one stroke. */
 export interface FileMount {
   path: string;
-  from: FileSource | { together: (FileSource & { files: Record<string /* path in the folder */, string /* key */> })[] };
+  from: FileSource | { together: FolderPart[] };
   /** The keys to show; each becomes a file of the same name. Not for `together`, which says so itself. @default all keys */
   keys?: string[];
 }
