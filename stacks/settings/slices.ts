@@ -5,6 +5,7 @@ import { clusterSchema } from "../../components/cluster/settings";
 import { cacheSchema, databaseSchema } from "../../components/data/settings";
 import { domainSchema, edgeSchema } from "../../components/edge/settings";
 import { targetSchema } from "../../components/host/settings";
+import { externalSecretsSchema, sealedSecretsSchema } from "../../components/secrets/sealing-settings";
 import { policiesSchema } from "./policies";
 
 /**
@@ -26,6 +27,8 @@ export const settingsSchema = z.strictObject({
   edge: edgeSchema.describe("The way in."),
   policies: policiesSchema.describe("How strictly the policy pack holds this stack."),
   admission: admissionSchema.describe("The policy pack's rules inside the cluster."),
+  sealedSecrets: sealedSecretsSchema.describe("Secrets in git that only the cluster can open."),
+  externalSecrets: externalSecretsSchema.describe("Secrets that follow values in Vault."),
 });
 
 /** A stack's settings, complete and checked. */

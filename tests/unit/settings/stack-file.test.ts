@@ -77,6 +77,8 @@ describe("a stack's file that is right", () => {
         edge: { replicas: 1 },
         policies: settingsSchema.shape.policies.parse(undefined),
         admission: { enabled: false, mode: "Deny" },
+        sealedSecrets: { enabled: false, renewalDays: 30 },
+        externalSecrets: { enabled: false, refresh: "5m" },
       },
     );
     assert.equal(settings.database.instances, 1);
