@@ -1,56 +1,79 @@
 import * as pulumi from "@pulumi/pulumi";
+import { fail2banFile, fail2banFiles, fail2banPackages, fail2banScript, Fail2banPlan } from "./fail2ban";
+import { fail2banUnit, ignoreFile, jailFile } from "./fail2ban";
 import { firewallFile, FirewallPlan, firewallRules, firewallUnit, firewallUnitText } from "./firewall";
 import type { Host } from "./host";
+import { packagesFunction } from "./packages";
 import { remoteScript, RemoteFile, writeFiles } from "./remote-script";
-import { sshdDropIn, sshdFile } from "./sshd";
-
-/** Kernel settings that the kubelet demands with `protect-kernel-defaults` (docs.k3s.io/security/hardening-guide). */
-const sysctls: Record<string, string> = {
-  "vm.panic_on_oom": "0",
-  "vm.overcommit_memory": "1",
-  "kernel.panic": "10",
-  "kernel.panic_on_oops": "1",
-};
-/** The file is the guide's, and so the one that an auditor looks for. */
-const sysctlFile = "/etc/sysctl.d/90-kubelet.conf";
+import type { HardeningSettings } from "./settings";
+import { sshdDropIn, sshdFile, sshdScript } from "./sshd";
+import * as sysctl from "./sysctl";
+import { clockScript, systemFiles, systemRemoval, systemScript } from "./system";
+import { upgradesFiles, upgradesPackages, upgradesRemoval, upgradesScript } from "./upgrades";
 
 export interface BaselinePlan {
   firewall: FirewallPlan;
+  hardening: HardeningSettings;
   /** Name to address of the stack's machines, for /etc/hosts. */
   names: Record<string, string>;
+  /** Accounts besides root that may log in. @default none */
+  users?: string[];
+  /** The machine keeps its own clock; a container has that of the computer that holds it. @default false */
+  ownClock?: boolean;
 }
 
-/** The files of the baseline. */
+/**
+ * The jails' part of the plan. Never banned are the machines and the administrators' networks; what may use SSH from
+ * everywhere is no network of administrators.
+ */
+const fail2banOf = ({ hardening, firewall }: BaselinePlan): Fail2banPlan => ({
+  settings: hardening.fail2ban,
+  trusted: [
+    ...firewall.machines,
+    ...hardening.adminNetworks,
+    ...firewall.adminSources.filter((cidr) => Number(cidr.split("/")[1]) >= 8),
+  ],
+  sshPort: firewall.sshPort,
+});
+
+/** Debian packages that the plan needs. */
+export const baselinePackages = ({ hardening }: Pick<BaselinePlan, "hardening">): string[] => [
+  ...["nftables", "openssh-server"],
+  ...(hardening.fail2ban.enabled ? fail2banPackages : []),
+  ...(hardening.upgrades.enabled ? upgradesPackages : []),
+];
+
+/** The files of the baseline, but those that only the machine itself can tell the content of. */
 export function baselineFiles(plan: BaselinePlan): RemoteFile[] {
-  const settings = Object.entries(sysctls).map(([key, value]) => `${key}=${value}\n`);
+  const { fail2ban, upgrades } = plan.hardening;
   return [
-    { path: sysctlFile, content: settings.join("") },
-    { path: sshdFile, content: sshdDropIn() },
+    { path: sysctl.kubeletSysctlFile, content: sysctl.sysctlText(sysctl.kubeletSysctls) },
+    { path: sysctl.networkSysctlFile, content: sysctl.sysctlText(sysctl.networkSysctls) },
+    { path: sysctl.kernelSysctlFile, content: sysctl.sysctlText(sysctl.kernelSysctls) },
+    { path: sshdFile, mode: "600", content: sshdDropIn(plan.users) },
     { path: firewallFile, content: firewallRules(plan.firewall) },
     { path: `/etc/systemd/system/${firewallUnit}`, content: firewallUnitText },
+    ...systemFiles(),
+    ...(fail2ban.enabled ? fail2banFiles(fail2banOf(plan)) : []),
+    ...(upgrades.enabled ? upgradesFiles(upgrades) : []),
   ];
 }
 
 const hostsBegin = "# groundwork: machines of the stack";
 const hostsEnd = "# groundwork: end";
 
-/** Brings a machine to the baseline: kernel settings, SSH server, firewall, names. Can be repeated. */
+/** Brings a machine to the baseline. Can be repeated; what is already so is left alone. */
 export function baselineScript(plan: BaselinePlan): string {
   const names = Object.entries(plan.names).map(([name, address]) => `${address} ${name}\n`);
   return `
-command -v nft > /dev/null || fail "nftables is missing: install the package nftables"
 [ -d /run/systemd/system ] || fail "systemd does not run this machine"
+own_kernel=''
+systemd-detect-virt --container --quiet || own_kernel=yes
+${packagesFunction}
+packages ${baselinePackages(plan).join(" ")}
 ${writeFiles(baselineFiles(plan))}
-wrong=''
-while IFS='=' read -r key value; do
-  file=/proc/sys/\${key//.//}
-  [ "$(cat "$file")" = "$value" ] || (echo "$value" > "$file") 2> /dev/null || wrong="$wrong $key=$value"
-done < ${sysctlFile}
-[ -z "$wrong" ] || fail "these kernel settings can't be set from inside and must be set on the computer that holds the machine:$wrong"
-case "$changed" in *${sshdFile}*)
-  sshd -t || fail "the SSH server refuses ${sshdFile}"
-  systemctl reload ssh 2> /dev/null || systemctl reload sshd
-esac
+${sysctl.sysctlScript}
+${sshdScript}
 sed '/^${hostsBegin}$/,/^${hostsEnd}$/d' /etc/hosts > /etc/hosts.new
 cat >> /etc/hosts.new <<'NAMES'
 ${hostsBegin}
@@ -64,18 +87,28 @@ case "$changed" in
   *firewall*) systemctl reload-or-restart ${firewallUnit} ;;
   *) systemctl start ${firewallUnit} ;;
 esac
+${systemScript}
+${plan.ownClock ? `if [ -n "$own_kernel" ]; then ${clockScript}\nfi` : ""}
+${fail2banScript(fail2banOf(plan))}
+${upgradesScript(plan.hardening.upgrades)}
 echo ready`;
 }
 
-/** Takes the baseline back; kernel settings stay until the next start, since others may have come to need them. */
+/**
+ * Takes the baseline back. Kernel settings stay until the next start, since others may have come to need them, and so do
+ * packages and the lock on root's password.
+ */
 export function baselineRemoval(plan: BaselinePlan): string {
   const files = baselineFiles(plan).map((file) => `'${file.path}'`);
   return `
 systemctl disable --quiet --now ${firewallUnit} || true
-rm -f ${files.join(" ")}
+rm -f ${files.join(" ")} '${jailFile}' '${fail2banFile}' '${ignoreFile}'
 rmdir /etc/groundwork 2> /dev/null || true
+${systemRemoval}
+${upgradesRemoval}
 sed -i '/^${hostsBegin}$/,/^${hostsEnd}$/d' /etc/hosts
 systemctl daemon-reload
+systemctl try-restart ${fail2banUnit} 2> /dev/null || true
 systemctl reload ssh 2> /dev/null || systemctl reload sshd`;
 }
 

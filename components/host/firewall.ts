@@ -19,11 +19,25 @@ export const firewallUnit = "groundwork-firewall.service";
 
 const set = (members: (string | number)[]): string => `{ ${[...new Set(members)].join(", ")} }`;
 
+/** ICMPv6 that IPv6 does not work without (RFC 4890): errors, neighbours, routers, group membership. */
+const icmpv6 = [
+  "destination-unreachable",
+  "packet-too-big",
+  "time-exceeded",
+  "parameter-problem",
+  "echo-request",
+  "nd-router-advert",
+  "nd-neighbor-solicit",
+  "nd-neighbor-advert",
+  "mld-listener-query",
+];
+
 /**
  * The firewall as an nftables table of its own: loading it replaces the table and nothing else, so it stands
  * beside the rules of kube-proxy, the CNI and the network policies. Only what is sent to the machine itself is filtered;
  * traffic of pods and Services is forwarded, and network policies' to judge. Ports between machines are those of
- * docs.k3s.io/installation/requirements (Inbound Rules): etcd, kubelet, flannel's VXLAN, the embedded registry mirror.
+ * docs.k3s.io/installation/requirements (Inbound Rules): etcd, kubelet, flannel's VXLAN, the embedded registry mirror. Pods
+ * reach the API server and, for their metrics, the kubelets; whether a pod may is its network policy's to say.
  */
 export function firewallRules(plan: FirewallPlan): string {
   return `table inet groundwork
@@ -33,12 +47,17 @@ table inet groundwork {
     type filter hook input priority filter; policy drop;
     ct state vmap { established : accept, related : accept, invalid : drop }
     iif lo accept
-    meta l4proto { icmp, ipv6-icmp } accept
-    ip saddr ${set([clusterNetworks.pods, clusterNetworks.services])} accept
+    ip saddr 127.0.0.0/8 drop
+    ip6 saddr ::1 drop
+    icmp type { destination-unreachable, time-exceeded, parameter-problem, echo-request } accept
+    icmpv6 type ${set(icmpv6)} accept
+    ip6 saddr fe80::/10 udp sport 547 udp dport 546 accept
+    ip saddr ${set([clusterNetworks.pods])} tcp dport { 6443, 10250 } accept
     tcp dport ${set([80, 443, ...plan.ports])} accept
     ip saddr ${set(plan.adminSources)} tcp dport ${set([plan.sshPort, 6443])} accept
     ip saddr ${set(plan.machines)} tcp dport { 2379, 2380, 5001, 6443, 10250 } accept
     ip saddr ${set(plan.machines)} udp dport { 8472 } accept
+    counter comment "dropped"
   }
 }
 `;

@@ -5,7 +5,7 @@ import type { BaselinePlan } from "./baseline";
 import type { Host } from "./host";
 import { NspawnHost } from "./nspawn/host";
 import { planMachines } from "./nspawn/plan";
-import type { FirewallSettings, NspawnSettings, SshSettings, TargetSettings } from "./settings";
+import type { NspawnSettings, SshSettings, TargetSettings } from "./settings";
 import { SshHost } from "./ssh/host";
 import { readPrivateKey } from "./ssh/key";
 
@@ -29,11 +29,14 @@ export function makeHosts(target: TargetSettings, deps: HostDeps): Host[] {
 }
 
 /** The baseline's plan for one of the machines. */
-function baselineOf(machines: { name: string; address: string; port?: number }[], firewall: FirewallSettings) {
+function baselineOf(machines: { name: string; address: string }[], target: TargetSettings) {
   const names = Object.fromEntries(machines.map(({ name, address }) => [name, address]));
   return (sshPort: number): BaselinePlan => ({
     names,
-    firewall: { ...firewall, machines: machines.map((machine) => machine.address), sshPort },
+    users: target.driver === "ssh" ? target.users : [],
+    hardening: target.hardening,
+    ownClock: target.driver !== "nspawn",
+    firewall: { ...target.firewall, machines: machines.map((machine) => machine.address), sshPort },
   });
 }
 
@@ -45,7 +48,7 @@ function nspawnHosts(settings: NspawnSettings, { artifacts, opts }: HostDeps): H
   const key = generatedKey(opts);
   const rootfs = artifacts.file("rootfs");
   const planned = planMachines(settings);
-  const baseline = baselineOf(planned, settings.firewall);
+  const baseline = baselineOf(planned, settings);
   return planned.map(
     (machine) =>
       new NspawnHost(
@@ -66,7 +69,7 @@ function nspawnHosts(settings: NspawnSettings, { artifacts, opts }: HostDeps): H
 function sshHosts(settings: SshSettings, { opts }: HostDeps): Host[] {
   const key = settings.privateKeyFile === undefined ? generatedKey(opts) : undefined;
   const privateKey = pulumi.secret(key?.privateKeyOpenssh ?? readPrivateKey(settings.privateKeyFile!));
-  const baseline = baselineOf(settings.hosts, settings.firewall);
+  const baseline = baselineOf(settings.hosts, settings);
   const inOrder = [...settings.hosts].sort((a, b) => Number(a.role === "agent") - Number(b.role === "agent"));
   return inOrder.map((host) => new SshHost(host.name, { host, privateKey, baseline: baseline(host.port) }, opts));
 }

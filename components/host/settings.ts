@@ -26,6 +26,71 @@ const firewallSchema = z
     "Firewall of every machine. Always open: 80 and 443; closed to all but the stack's own machines: the rest.",
   );
 
+const durationSchema = z
+  .string()
+  .regex(/^[1-9][0-9]{0,4}[mhdw]$/, {
+    error: "must be a number of minutes, hours, days or weeks, such as 10m, 1h or 1w",
+  });
+
+/** `10m` in minutes. */
+export const minutes = (duration: string): number =>
+  Number.parseInt(duration, 10) * { m: 1, h: 60, d: 1440, w: 10080 }[duration.at(-1) as "m" | "h" | "d" | "w"];
+
+const timeSchema = z
+  .string()
+  .regex(/^([01][0-9]|2[0-3]):[0-5][0-9]$/, { error: 'must be a time of day in quotes, such as "04:00"' });
+
+/**
+ * What goes beyond the baseline that every machine gets. It needs packages: machines of nspawn have them from their root
+ * filesystem, others get them by apt. `enabled` is the default of its two switches.
+ */
+const hardeningSchema = (enabled: boolean) =>
+  z
+    .strictObject({
+      adminNetworks: z
+        .array(
+          cidrSchema.refine((cidr) => Number(cidr.split("/")[1]) >= 8, {
+            error: "must be a network of /8 or smaller: nobody could be banned who is in it",
+          }),
+        )
+        .default([])
+        .describe(
+          "Networks that fail2ban never bans, besides the stack's machines and the address that `up` comes from. Default: none.",
+        ),
+      fail2ban: z
+        .strictObject({
+          enabled: z.boolean().default(enabled).describe(`Ban who guesses at SSH. Default: ${enabled}.`),
+          maxRetry: z.int().min(1).max(20).default(5).describe("Failures until an address is banned. Default: 5."),
+          findTime: durationSchema.default("10m").describe("Time in which the failures count. Default: 10m."),
+          banTime: durationSchema.default("1h").describe("First ban; each further one is twice as long. Default: 1h."),
+          maxBanTime: durationSchema.default("1w").describe("Longest ban. Default: 1w."),
+        })
+        .refine(({ banTime, maxBanTime }) => !(minutes(banTime) > minutes(maxBanTime)), {
+          error: "must not be shorter than banTime",
+          path: ["maxBanTime"],
+        })
+        .prefault({})
+        .describe("fail2ban on every machine."),
+      upgrades: z
+        .strictObject({
+          enabled: z
+            .boolean()
+            .default(enabled)
+            .describe(`Install the distribution's security upgrades by themselves. Default: ${enabled}.`),
+          at: timeSchema.default("04:00").describe('Time of day, plus up to an hour. Default: "04:00".'),
+          reboot: z.boolean().default(false).describe("Restart a machine whose upgrades need it. Default: false."),
+          rebootAt: timeSchema.default("05:30").describe('When it is restarted then. Default: "05:30".'),
+          hold: z
+            .array(z.string().regex(/^[a-z0-9][a-z0-9+.-]*$/))
+            .default([])
+            .describe("Packages that are left as they are. Default: none."),
+        })
+        .prefault({})
+        .describe("Unattended security upgrades."),
+    })
+    .prefault({})
+    .describe("Protection of every machine beyond the baseline.");
+
 /** Machines of the embedded kind: systemd-nspawn on this computer, on a bridge of their own. */
 const nspawnSchema = z.strictObject({
   driver: z.literal("nspawn"),
@@ -59,6 +124,7 @@ const nspawnSchema = z.strictObject({
     .describe("Most memory that each machine may use, as 4Gi. Default: no limit."),
   cpus: z.number().min(0.5).max(256).optional().describe("Most CPUs that each machine may use. Default: no limit."),
   firewall: firewallSchema,
+  hardening: hardeningSchema(false),
 });
 
 /** Machines that exist already and are reached over SSH as root. */
@@ -100,7 +166,12 @@ const sshSchema = z.strictObject({
     .describe(
       "OpenSSH private key without a passphrase. Default: a key is generated; its public half is told by `up`.",
     ),
+  users: z
+    .array(z.string().regex(/^[a-z_][a-z0-9_-]{0,31}$/))
+    .default([])
+    .describe("Accounts besides root that may log in over SSH. Default: none."),
   firewall: firewallSchema,
+  hardening: hardeningSchema(true),
 });
 
 /** Where the machines come from. A driver adds its own slice here and a case in `makeHosts`. */
@@ -110,3 +181,4 @@ export type TargetSettings = z.infer<typeof targetSchema>;
 export type NspawnSettings = z.infer<typeof nspawnSchema>;
 export type SshSettings = z.infer<typeof sshSchema>;
 export type FirewallSettings = z.infer<typeof firewallSchema>;
+export type HardeningSettings = z.infer<ReturnType<typeof hardeningSchema>>;

@@ -4,7 +4,14 @@ import * as fs from "node:fs";
 import * as os from "node:os";
 import * as path from "node:path";
 import fc from "fast-check";
-import { baselineFiles, baselineRemoval, baselineScript } from "../../components/host/baseline";
+import {
+  baselineFiles,
+  BaselinePlan,
+  baselinePackages,
+  baselineRemoval,
+  baselineScript,
+} from "../../components/host/baseline";
+import { fail2banFiles } from "../../components/host/fail2ban";
 import { firewallRules } from "../../components/host/firewall";
 import { bytes, overlaps, planMachines, planNetwork } from "../../components/host/nspawn/plan";
 import { withLock } from "../../components/host/nspawn/process";
@@ -13,10 +20,14 @@ import { Computer, nspawnProblems, sshProblems } from "../../components/host/pre
 import { script, writeFiles } from "../../components/host/remote-script";
 import { NspawnSettings, SshSettings, targetSchema } from "../../components/host/settings";
 import { explain } from "../../components/host/ssh/check";
+import { upgradesFiles } from "../../components/host/upgrades";
 import { sshdDropIn } from "../../components/host/sshd";
 
 const nspawn = (settings: object = {}) => targetSchema.parse({ driver: "nspawn", ...settings }) as NspawnSettings;
-const plan = {
+const { hardening } = nspawn();
+const on = nspawn({ hardening: { fail2ban: { enabled: true }, upgrades: { enabled: true } } }).hardening;
+const plan: BaselinePlan = {
+  hardening,
   names: { "server-1": "10.9.0.10", "agent-1": "10.9.0.20" },
   firewall: { machines: ["10.9.0.10", "10.9.0.20"], adminSources: ["192.0.2.0/24"], ports: [8443], sshPort: 2222 },
 };
@@ -92,6 +103,21 @@ describe("the target's settings", () => {
     ["no server", { driver: "ssh", hosts: [{ ...host, role: "agent" }] }, "hosts"],
     ["a user who can't install", { driver: "ssh", hosts: [{ ...host, user: "admin" }] }, "hosts.0.user"],
     ["a host key that is a path", { driver: "ssh", hosts: [{ ...host, hostKey: "/etc/key.pub" }] }, "hosts.0.hostKey"],
+    [
+      "a longest ban that is shorter than the first",
+      { driver: "nspawn", hardening: { fail2ban: { banTime: "2h", maxBanTime: "1h" } } },
+      "hardening.fail2ban.maxBanTime",
+    ],
+    [
+      "a whitelist of everybody",
+      { driver: "nspawn", hardening: { adminNetworks: ["0.0.0.0/0"] } },
+      "hardening.adminNetworks.0",
+    ],
+    [
+      "a time of no unit",
+      { driver: "nspawn", hardening: { fail2ban: { banTime: "3600" } } },
+      "hardening.fail2ban.banTime",
+    ],
     ["an unknown driver", { driver: "vmware" }, "driver"],
   ];
   for (const [what, target, key] of refused) it(`refuse ${what}`, () => assert.deepEqual(issues(target), [key]));
@@ -115,6 +141,8 @@ describe("the baseline of a machine", () => {
       "KbdInteractiveAuthentication no",
       "PermitRootLogin prohibit-password",
       "PermitEmptyPasswords no",
+      "AuthenticationMethods publickey",
+      "AllowUsers root",
     ]) {
       assert.ok(sshdDropIn().split("\n").includes(line), line);
     }
@@ -128,8 +156,101 @@ describe("the baseline of a machine", () => {
     assert.equal(done.status, 0, done.stderr);
   });
 
+  it("hardens the network on every machine, and the kernel where it is the machine's own", () => {
+    const network = content("/etc/sysctl.d/91-groundwork-network.conf").split("\n");
+    for (const line of [
+      "net.ipv4.conf.*.rp_filter=1",
+      "net.ipv4.conf.all.accept_redirects=0",
+      "net.ipv6.conf.default.accept_source_route=0",
+      "net.ipv4.tcp_syncookies=1",
+    ]) {
+      assert.ok(network.includes(line), line);
+    }
+    // What containers can't set must not stand among what they must: the script would refuse every nspawn machine.
+    assert.deepEqual(
+      network.filter((line) => line !== "" && !/^net\.ipv[46]\.(conf\.|icmp_|tcp_)/.test(line)),
+      [],
+    );
+    assert.match(
+      content("/etc/sysctl.d/91-groundwork-kernel.conf"),
+      /^kernel\.kptr_restrict=2\nkernel\.dmesg_restrict=1$/m,
+    );
+  });
+
+  it("needs no package beyond the first ones until its switches are on", () => {
+    assert.deepEqual(baselinePackages(plan), ["nftables", "openssh-server"]);
+    assert.deepEqual(baselinePackages({ hardening: on }).slice(2), [
+      "fail2ban",
+      "python3-systemd",
+      "unattended-upgrades",
+    ]);
+    const has = (file: RegExp, all: BaselinePlan) => baselineFiles(all).some(({ path: at }) => file.test(at));
+    for (const file of [/fail2ban/, /apt\.conf/])
+      assert.deepEqual([has(file, plan), has(file, { ...plan, hardening: on })], [false, true]);
+  });
+
   it("names the stack's machines to each other", () => {
     assert.match(baselineScript(plan), /^10\.9\.0\.20 agent-1$/m);
+  });
+});
+
+describe("the jails of a machine", () => {
+  const settings = on.fail2ban;
+  const [, jail] = fail2banFiles({ settings, trusted: [], sshPort: 2222 }).map(({ content }) => content);
+
+  it("guard SSH by the journal, for longer each time, with nftables", () => {
+    assert.match(jail!, /\[sshd\]\nenabled = true\nmode = aggressive\nport = 2222\nbackend = systemd$/m);
+    assert.match(jail!, /^banaction_allports = nftables\[type=allports, blocktype=drop\]$/m);
+    assert.match(jail!, /^maxretry = 5\nfindtime = 10m\nbantime = 1h\n/m);
+    assert.match(jail!, /^bantime\.increment = true\nbantime\.maxtime = 1w$/m);
+  });
+
+  it("never ban the stack's machines, the administrators' networks and who runs up", () => {
+    const adminNetworks = ["198.51.100.0/24"];
+    const text = baselineScript({ ...plan, hardening: { ...on, adminNetworks } });
+    const ignored = "127.0.0.0/8 ::1 10.9.0.10 10.9.0.20 198.51.100.0/24 192.0.2.0/24";
+    assert.ok(text.includes(`ignoreip = ${ignored} \${operator%% *}\n`), /ignoreip.*/.exec(text)?.[0]);
+  });
+
+  it("do not take SSH from everywhere for trust in everybody", () => {
+    const text = baselineScript({
+      ...plan,
+      hardening: on,
+      firewall: { ...plan.firewall, adminSources: ["0.0.0.0/0"] },
+    });
+    assert.doesNotMatch(/ignoreip.*/.exec(text)![0], /0\.0\.0\.0\/0/);
+  });
+
+  it("are ended where they are switched off", () => {
+    assert.match(baselineScript(plan), /^systemctl disable --quiet --now fail2ban\.service/m);
+  });
+});
+
+describe("unattended upgrades", () => {
+  const [apt, timer] = upgradesFiles({ ...on.upgrades, hold: ["runc"] }).map(({ content }) => content);
+
+  it("come from security archives only", () => {
+    const origins = apt!.match(/"origin=[^"]*"/g)!;
+    assert.equal(origins.length, 2);
+    for (const origin of origins) assert.match(origin, /-security[",]/);
+    assert.match(apt!, /^#clear Unattended-Upgrade::Allowed-Origins;\n#clear Unattended-Upgrade::Origins-Pattern;$/m);
+  });
+
+  it("restart no machine unless told to, and hold what is held", () => {
+    assert.match(apt!, /^Unattended-Upgrade::Automatic-Reboot "false";$/m);
+    assert.match(apt!, /^Unattended-Upgrade::Package-Blacklist \{ "runc"; \};$/m);
+    assert.match(timer!, /^OnCalendar=\*-\*-\* 04:00$/m);
+  });
+
+  it("are what apt reads", () => {
+    const file = path.join(fs.mkdtempSync(path.join(os.tmpdir(), "groundwork-apt-")), "upgrades");
+    fs.writeFileSync(file, apt!);
+    const done = spawnSync("apt-config", ["-c", file, "dump"], { encoding: "utf8" });
+    fs.rmSync(path.dirname(file), { recursive: true });
+    assert.match(
+      done.stdout,
+      /^Unattended-Upgrade::Origins-Pattern:: "origin=Debian,codename=\$\{distro_codename\}-security/m,
+    );
   });
 });
 
@@ -145,8 +266,18 @@ describe("the firewall", () => {
     assert.match(rules, /^ *ip saddr \{ 192\.0\.2\.0\/24 \} tcp dport \{ 2222, 6443 \} accept$/m);
   });
 
-  it("opens etcd, kubelet and overlay to the stack's machines only", () => {
-    for (const port of ["2379", "2380", "10250", "8472"]) {
+  it("lets pods ask the API server and the kubelets, and nothing else of the machine", () => {
+    const lines = rules.split("\n").filter((line) => line.includes("10.42.0.0/16") || line.includes("10.43.0.0/16"));
+    assert.deepEqual(lines, ["    ip saddr { 10.42.0.0/16 } tcp dport { 6443, 10250 } accept"]);
+  });
+
+  it("takes no packet that claims to come from the machine itself", () => {
+    const [loopback, spoofed] = ["iif lo accept", "ip saddr 127.0.0.0/8 drop"].map((line) => rules.indexOf(line));
+    assert.ok(loopback! > 0 && spoofed! > loopback!, rules);
+  });
+
+  it("opens etcd and overlay to the stack's machines only", () => {
+    for (const port of ["2379", "2380", "8472"]) {
       const lines = rules.split("\n").filter((line) => new RegExp(`\\b${port}\\b`).test(line));
       assert.equal(lines.length, 1, port);
       assert.match(lines[0]!, /ip saddr \{ 10\.9\.0\.10, 10\.9\.0\.20 \}/);
@@ -299,7 +430,7 @@ describe("preflight and check of existing machines", () => {
     hosts: [{ name: "box", address: "192.0.2.7" }],
     privateKeyFile: "/no/such/key",
   }) as SshSettings;
-  const spec = { name: "box", address: "192.0.2.7", port: 22 };
+  const spec = { name: "box", address: "192.0.2.7", port: 22, packages: ["nftables"] };
 
   it("tell of a missing key file and of a machine that does not answer", () => {
     assert.deepEqual(sshProblems(settings, { box: false }), [

@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import * as fs from "node:fs";
 import * as path from "node:path";
 import { sshdDropIn, sshdFile } from "../sshd";
+import { journaldFile, journaldText } from "../system";
 import { readIfThere } from "./process";
 import type { MachineSpec } from "./plan";
 
@@ -42,8 +43,6 @@ WantedBy=sysinit.target
 
 /** Units that a container has no use for; each costs start-up time or memory, or waits for a device. */
 const masked = [
-  "apt-daily.timer",
-  "apt-daily-upgrade.timer",
   "console-getty.service",
   "dpkg-db-backup.timer",
   "e2scrub_all.timer",
@@ -75,7 +74,7 @@ export function seedFiles(spec: MachineSpec, online: boolean): Record<string, st
     "/etc/hostname": `${spec.name}\n`,
     "/etc/hosts": `127.0.0.1 localhost\n::1 localhost ip6-localhost\n${spec.address} ${spec.name}\n`,
     "/etc/resolv.conf": resolvers(online),
-    "/etc/systemd/journald.conf.d/10-groundwork.conf": "[Journal]\nStorage=persistent\nSystemMaxUse=128M\n",
+    [journaldFile]: journaldText,
     "/etc/systemd/system.conf.d/10-groundwork.conf": "[Manager]\nDefaultTimeoutStopSec=10s\n",
     "/etc/systemd/system/groundwork-start.service": startUnit,
     [sshdFile]: sshdDropIn(),

@@ -10,6 +10,8 @@ export interface CheckSpec {
   address: string;
   port: number;
   hostKey?: string;
+  /** Debian packages that the baseline needs. */
+  packages: string[];
 }
 
 /** Milliseconds that a machine may take to answer, as one that is just starting does. */
@@ -24,13 +26,18 @@ export interface Checked {
 }
 
 /** What must be there before anything is installed: prints what is not, after a first line that says what it is. */
-const questions = `
+const questions = (packages: string[]): string => `
 systemd-detect-virt --container --quiet && echo container || echo machine
 [ "$(id -u)" = 0 ] || echo "the user is not root"
 [ -d /run/systemd/system ] || echo "systemd does not run it"
 [ "$(uname -m)" = x86_64 ] || echo "its processor is $(uname -m), and the artefacts are for x86_64"
 [ "$(df -Pk /var/lib | awk 'NR == 2 { print $4 }')" -gt 5242880 ] || echo "it has less than 5 GiB free below /var/lib"
-command -v nft > /dev/null || echo "the package nftables is missing"`;
+command -v apt-get > /dev/null || echo "it has no apt-get: Debian 12 or a later Debian or Ubuntu is needed"
+for package in ${packages.join(" ")}; do
+  dpkg-query -W -f '\${db:Status-Status}' $package 2> /dev/null | grep -qx installed && continue
+  apt-cache policy $package 2> /dev/null | grep -q 'Candidate: [^(]' ||
+    echo "the package $package is missing and apt knows no source of it: run apt-get update there, or install it"
+done`;
 
 /** What SSH's own words mean for the one who has to act on them. */
 export function explain(spec: CheckSpec, words: string, publicKey: string): string {
@@ -81,7 +88,7 @@ export async function check(spec: CheckSpec, privateKey: string): Promise<Checke
         ...Object.entries(options).flatMap(([key, value]) => ["-o", `${key}=${value}`]),
         ...["-F", "/dev/null", "-i", keyFile, "-p", String(spec.port), `root@${spec.address}`, "sh -s"],
       ],
-      { encoding: "utf8", input: questions },
+      { encoding: "utf8", input: questions(spec.packages) },
     );
     if (done.error) {
       throw new Error(`the OpenSSH client is missing on this computer: install the package openssh-client`);

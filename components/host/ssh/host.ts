@@ -1,6 +1,6 @@
 import * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
-import { BaselinePlan, HostBaseline } from "../baseline";
+import { BaselinePlan, baselinePackages, HostBaseline } from "../baseline";
 import type { Host, HostRole, SshConnection } from "../host";
 import type { SshSettings } from "../settings";
 import type { Checked, CheckSpec } from "./check";
@@ -28,7 +28,10 @@ export class SshHost extends pulumi.ComponentResource implements Host {
     this.name = host.name;
     this.role = host.role;
 
-    const spec: CheckSpec = { name: host.name, address: host.address, port: host.port, hostKey: host.hostKey };
+    const spec: CheckSpec = {
+      ...{ name: host.name, address: host.address, port: host.port, hostKey: host.hostKey },
+      packages: baselinePackages(args.baseline),
+    };
     const checked = new command.local.Command(
       `${name}-check`,
       {
