@@ -66,8 +66,8 @@ export class Valkey extends pulumi.ComponentResource {
     const login = pulumi.secret({ host, port: String(port), username: client, password: passwords.client });
     const users = pulumi.secret(
       pulumi
-        .all(passwords)
-        .apply((plain) => planUsers(client, { client: sha256(plain.client), reloader: sha256(plain.reloader) })),
+        .all([passwords.client, passwords.reloader])
+        .apply(([plain, reloader]) => planUsers(client, { client: sha256(plain), reloader: sha256(reloader) })),
     );
     const secret = (part: string, stringData: pulumi.Input<Record<string, pulumi.Input<string>>>) => {
       const metadata = { name: `${name}-${part}`, namespace: namespace.name };

@@ -4,11 +4,11 @@ import swagger from "@fastify/swagger";
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from "fastify";
 import type { Logger } from "pino";
 import type { Health } from "./health";
+import type { Items } from "./items/cached-store";
 import { itemRoutes } from "./items/routes";
 import { itemSchema } from "./items/schemas";
-import type { ItemStore } from "./items/store";
 import type { Metrics } from "./metrics";
-import { operationsRoutes } from "./operations";
+import { healthRoutes, metricsRoute } from "./operations";
 import { Problem, problemBody, problemSchema, sendProblem } from "./problem";
 import { version } from "./version";
 
@@ -17,7 +17,9 @@ export interface Parts {
   log: Logger;
   health: Health;
   metrics: Metrics;
-  items: ItemStore;
+  items: Items;
+  /** Serve /metrics here too. */
+  metricsHere: boolean;
 }
 
 /** Bytes of a request's body: the largest item is below 10 KiB, escapes included below 16. */
@@ -30,7 +32,7 @@ const QUIET = new Set(["/healthz", "/readyz", "/metrics"]);
 const REQUEST_ID = /^[A-Za-z0-9._-]{1,64}$/;
 
 /** The HTTP server, not yet listening. */
-export async function buildApp({ log, health, metrics, items }: Parts): Promise<FastifyInstance> {
+export async function buildApp({ log, health, metrics, items, metricsHere }: Parts): Promise<FastifyInstance> {
   const logger: FastifyBaseLogger = log;
   const app = Fastify({
     loggerInstance: logger,
@@ -92,7 +94,9 @@ export async function buildApp({ log, health, metrics, items }: Parts): Promise<
     methods.set(url, known);
   });
   await app.register((routes, _, done) => {
-    operationsRoutes(routes, health, metrics, () => app.swagger());
+    healthRoutes(routes, health);
+    if (metricsHere) metricsRoute(routes, metrics);
+    routes.get("/openapi.json", { schema: { tags: ["operations"], hide: true } }, () => app.swagger());
     itemRoutes(routes, items);
     done();
   });

@@ -1,13 +1,17 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom-client";
+import type { CacheEvents } from "./cache/cache";
 import type { DatabaseEvents, PoolCounts } from "./database/database";
 import { version } from "./version";
 
 /** What the process measures. One registry an instance, so that several can live in one test process. */
 export class Metrics implements DatabaseEvents {
+  /** What the cache tells. */
+  readonly cache: CacheEvents;
   readonly registry = new Registry();
   private readonly durations: Histogram<"method" | "route" | "status">;
   private readonly retries: Counter<"reason">;
   private readonly reloads: Counter<"outcome">;
+  private readonly certificate: Gauge;
 
   /** `counts` is asked at each scrape; it may answer undefined while there is no pool. */
   constructor(counts: () => PoolCounts | undefined, defaults = true) {
@@ -32,6 +36,12 @@ export class Metrics implements DatabaseEvents {
       labelNames: ["outcome"],
       registers,
     });
+    this.certificate = new Gauge({
+      name: "groundwork_api_client_certificate_not_after_seconds",
+      help: "End of the client certificate in use, seconds since 1970; 0 without one.",
+      registers,
+    });
+    this.cache = cacheMetrics(registers);
     new Gauge({
       name: "groundwork_api_database_connections",
       help: "Database connections by state; waiting counts requests that wait for one.",
@@ -64,4 +74,39 @@ export class Metrics implements DatabaseEvents {
   reloaded(outcome: string): void {
     this.reloads.inc({ outcome });
   }
+
+  certified(notAfter: number): void {
+    this.certificate.set(notAfter);
+  }
+}
+
+function cacheMetrics(registers: Registry[]): CacheEvents {
+  const reads = new Counter({
+    name: "groundwork_api_cache_reads_total",
+    help: "Reads by what the cache said: hit, miss, or bypass when it is away or not to be trusted after a lost invalidation.",
+    labelNames: ["kind", "outcome"],
+    registers,
+  });
+  const errors = new Counter({
+    name: "groundwork_api_cache_errors_total",
+    help: "Questions to the cache that failed or took too long.",
+    registers,
+  });
+  const reloads = new Counter({
+    name: "groundwork_api_cache_credential_reloads_total",
+    help: "Looks at the cache's mounted credentials and what they came to.",
+    labelNames: ["outcome"],
+    registers,
+  });
+  const up = new Gauge({
+    name: "groundwork_api_cache_up",
+    help: "1 while the cache answers, 0 while requests do without it (degraded, yet served).",
+    registers,
+  });
+  return {
+    read: (kind, outcome) => reads.inc({ kind, outcome }),
+    failed: () => errors.inc(),
+    reloaded: (outcome) => reloads.inc({ outcome }),
+    up: (isUp) => up.set(isUp ? 1 : 0),
+  };
 }

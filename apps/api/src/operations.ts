@@ -1,4 +1,5 @@
-import type { FastifyInstance } from "fastify";
+import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from "fastify";
+import type { Parts } from "./app";
 import type { Health } from "./health";
 import type { Metrics } from "./metrics";
 import { version } from "./version";
@@ -15,8 +16,8 @@ const readiness = {
   },
 } as const;
 
-/** What probes, scrapers and tools ask for. */
-export function operationsRoutes(app: FastifyInstance, health: Health, metrics: Metrics, document: () => object): void {
+/** What probes ask for. */
+export function healthRoutes(app: FastifyInstance, health: Health): void {
   app.get(
     "/healthz",
     {
@@ -55,7 +56,10 @@ export function operationsRoutes(app: FastifyInstance, health: Health, metrics: 
       return reply.code(state.ready ? 200 : 503).send(state);
     },
   );
+}
 
+/** What scrapers ask for. */
+export function metricsRoute(app: FastifyInstance, metrics: Metrics): void {
   app.get(
     "/metrics",
     {
@@ -68,6 +72,23 @@ export function operationsRoutes(app: FastifyInstance, health: Health, metrics: 
     },
     async (_, reply) => reply.type(metrics.registry.contentType).send(await metrics.registry.metrics()),
   );
+}
 
-  app.get("/openapi.json", { schema: { tags, hide: true } }, () => document());
+/** A server for the inside of the cluster, not yet listening: no route of an edge leads to it. */
+export async function buildOperations({
+  log,
+  health,
+  metrics,
+}: Pick<Parts, "log" | "health" | "metrics">): Promise<FastifyInstance> {
+  const logger: FastifyBaseLogger = log;
+  const app = Fastify({
+    loggerInstance: logger,
+    logController: new LogController({ disableRequestLogging: true }),
+    bodyLimit: 1024,
+    requestTimeout: 5000,
+  });
+  healthRoutes(app, health);
+  metricsRoute(app, metrics);
+  await app.ready();
+  return app;
 }

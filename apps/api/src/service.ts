@@ -2,13 +2,16 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { FastifyInstance } from "fastify";
 import type { Logger } from "pino";
 import { buildApp } from "./app";
+import { Cache } from "./cache/cache";
 import type { Config } from "./config";
 import { Database } from "./database/database";
 import { judge, Unavailable } from "./database/errors";
 import { migrate } from "./database/migrate";
 import { Health } from "./health";
+import { CachedItems } from "./items/cached-store";
 import { ItemStore } from "./items/store";
 import { Metrics } from "./metrics";
+import { buildOperations } from "./operations";
 
 /** Milliseconds between two clean-ups of idempotency keys. */
 const HOUR = 3_600_000;
@@ -19,6 +22,8 @@ export interface Service {
   health: Health;
   /** Port that it listens on. */
   port: number;
+  /** Port with /metrics, where it is one of its own. */
+  operationsPort?: number;
   /** Settles when the schema is up to date; rejects when it can never be. */
   migrated: Promise<void>;
   /** Not ready, a delay for load balancers, the requests in hand, then the database. */
@@ -35,15 +40,31 @@ export async function startService(config: Config, log: Logger): Promise<Service
   const db = (database = new Database(config.database, log, metrics));
   const health = new Health(() => db.ping());
   const items = new ItemStore(db);
-  const app = await buildApp({ log, health, metrics, items });
-  try {
-    await listen(app, config);
-  } catch (error) {
+  const cache = config.cache && new Cache(config.cache, log, metrics.cache);
+  const served = config.cache && cache ? new CachedItems(items, cache, metrics.cache, config.cache.ttl) : items;
+  const metricsHere = config.operationsPort === undefined;
+  const app = await buildApp({ log, health, metrics, items: served, metricsHere });
+  const operations = metricsHere ? undefined : await buildOperations({ log, health, metrics });
+  const close = async (): Promise<void> => {
+    await app.close();
+    // Probes are answered to the end.
+    await operations?.close();
+    cache?.close();
     await db.close();
+  };
+  try {
+    await listen(app, config.port, config.host);
+    if (operations) await listen(operations, config.operationsPort ?? 0, config.host);
+  } catch (error) {
+    await close();
     throw error;
   }
-  const port = (app.server.address() as { port: number }).port;
-  log.info({ port, database: config.database.tls === "off" ? "plain" : "tls" }, "started");
+  const port = portOf(app);
+  const operationsPort = operations && portOf(operations);
+  log.info(
+    { port, operationsPort, database: config.database.tls === "off" ? "plain" : "tls", cache: !!cache },
+    "started",
+  );
 
   const cleaner = setInterval(() => {
     items.forgetKeys().catch((error: unknown) => log.warn({ err: error }, "clean-up of idempotency keys failed"));
@@ -55,24 +76,22 @@ export async function startService(config: Config, log: Logger): Promise<Service
     clearInterval(cleaner);
     log.info({ drainDelay: config.drainDelay }, "stopping");
     await sleep(config.drainDelay);
-    await app.close();
-    await db.close();
+    await close();
     log.info("stopped");
   };
-  return { app, health, port, migrated: bringUp(db, health, log), stop: () => (stopped ??= stop()) };
+  const migrated = bringUp(db, health, log);
+  return { app, health, port, operationsPort, migrated, stop: () => (stopped ??= stop()) };
 }
 
-async function listen(app: FastifyInstance, config: Config): Promise<void> {
+const portOf = (app: FastifyInstance): number => (app.server.address() as { port: number }).port;
+
+async function listen(app: FastifyInstance, port: number, host: string | undefined): Promise<void> {
   try {
-    await app.listen({
-      port: config.port,
-      host: config.host ?? "::",
-      listenTextResolver: (at) => `listening at ${at}`,
-    });
+    await app.listen({ port, host: host ?? "::", listenTextResolver: (at) => `listening at ${at}` });
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    if (config.host !== undefined || (code !== "EAFNOSUPPORT" && code !== "EADDRNOTAVAIL")) throw error;
-    await app.listen({ port: config.port, host: "0.0.0.0" });
+    if (host !== undefined || (code !== "EAFNOSUPPORT" && code !== "EADDRNOTAVAIL")) throw error;
+    await app.listen({ port, host: "0.0.0.0" });
   }
 }
 

@@ -36,12 +36,15 @@ describe("the verdict on a database error", () => {
 
 describe("the environment", () => {
   it("has a default for everything", () => {
-    const { port, host, drainDelay, shutdownTimeout, database } = readConfig({});
+    const { port, host, drainDelay, shutdownTimeout, database, cache, operationsPort } = readConfig({});
+    assert.deepEqual([cache, operationsPort], [undefined, undefined]);
     assert.deepEqual([port, host, drainDelay, shutdownTimeout], [3000, undefined, 3000, 9500]);
     assert.deepEqual(database, {
       folder: "/etc/groundwork/db",
+      loginFile: undefined,
       tls: "verify-full",
       caFile: "/etc/groundwork/db-ca/ca.crt",
+      client: undefined,
       poolSize: 10,
       retryBudget: 5000,
     });

@@ -1,7 +1,6 @@
-import * as fs from "node:fs";
 import * as path from "node:path";
-import { createHash } from "node:crypto";
 import type { Config } from "../config";
+import { fingerprintOf, type Identity, readAuthority, readIdentity, readLogin, readPort, readValue } from "../files";
 
 /** What a connection needs. `fingerprint` differs whenever any of it does, and tells nothing about it. */
 export interface Credentials {
@@ -11,6 +10,8 @@ export interface Credentials {
   user: string;
   password: string;
   ca?: string;
+  /** Shown to a server that asks for it. */
+  client?: Identity;
   fingerprint: string;
 }
 
@@ -19,79 +20,44 @@ export interface Credentials {
  * @throws Error that names the file, never its content.
  */
 export function readCredentials(from: Config["database"]): Credentials {
-  const read = (name: string): string => {
-    const file = path.join(from.folder, name);
-    let text: string;
-    try {
-      text = fs.readFileSync(file, "utf8");
-    } catch (error) {
-      throw new Error(`cannot read ${file}: ${(error as NodeJS.ErrnoException).code}`);
-    }
-    // Only the line's end goes: a password may begin or end with a space.
-    const value = text.replace(/\r?\n$/, "");
-    if (value === "") throw new Error(`${file} is empty`);
-    return value;
-  };
-  const host = read("host");
-  const port = read("port");
-  if (!/^\d{1,5}$/.test(port) || Number(port) < 1 || Number(port) > 65535) {
-    throw new Error(`${path.join(from.folder, "port")} holds no port number`);
-  }
-  let ca: string | undefined;
-  if (from.tls === "verify-full") {
-    try {
-      ca = fs.readFileSync(from.caFile, "utf8");
-    } catch (error) {
-      const code = (error as NodeJS.ErrnoException).code;
-      throw new Error(`cannot read the CA ${from.caFile}: ${code} (set DB_TLS=off for a database without TLS)`);
-    }
-    if (!ca.includes("BEGIN CERTIFICATE")) throw new Error(`${from.caFile} holds no certificate`);
-  }
+  const at = (name: string): string => path.join(from.folder, name);
+  const host = readValue(at("host"));
+  const port = readPort(at("port"));
+  const secured = from.tls === "verify-full";
+  const login = from.loginFile
+    ? readLogin(from.loginFile)
+    : { username: readValue(at("username")), password: readValue(at("password")) };
   const credentials = {
     host,
-    port: Number(port),
-    database: read("dbname"),
-    user: read("username"),
-    password: read("password"),
-    ca,
+    port,
+    database: readValue(at("dbname")),
+    user: login.username,
+    password: login.password,
+    ca: secured ? readCa(from.caFile) : undefined,
+    client: secured && from.client ? readIdentity(from.client) : undefined,
   };
-  const fingerprint = createHash("sha256").update(JSON.stringify(credentials)).digest("hex").slice(0, 16);
-  return { ...credentials, fingerprint };
+  return { ...credentials, fingerprint: fingerprintOf(credentials) };
 }
 
-/** Milliseconds of quiet after a change before the files are read: a mount swaps several at once. */
-const DEBOUNCE = 100;
-
-/** Milliseconds between looks without a notice: some file systems give none. */
-const POLL = 30_000;
-
-/**
- * Calls `changed` after something in the folders of the credentials has changed. A mounted Secret changes by renaming
- * its `..data` link, which is an event of the folder and not of the files.
- * @returns a function that ends the watch.
- */
-export function watchCredentials(from: Config["database"], changed: () => void): () => void {
-  const folders = [from.folder, ...(from.tls === "verify-full" ? [path.dirname(from.caFile)] : [])];
-  let timer: NodeJS.Timeout | undefined;
-  const notice = (): void => {
-    clearTimeout(timer);
-    timer = setTimeout(changed, DEBOUNCE).unref();
-  };
-  const watchers: fs.FSWatcher[] = [];
-  for (const folder of new Set(folders)) {
-    try {
-      const watcher = fs.watch(folder, { persistent: false }, notice);
-      // A watch that breaks (the folder was replaced) leaves the slow look below.
-      watcher.on("error", () => watcher.close());
-      watchers.push(watcher);
-    } catch {
-      // No inotify, or no such folder yet: the slow look below finds the change.
-    }
+function readCa(file: string): string {
+  try {
+    return readAuthority(file);
+  } catch (error) {
+    const { message } = error as Error;
+    if (!message.startsWith("cannot read")) throw error;
+    throw new Error(
+      `${message.replace("cannot read", "cannot read the CA")} (set DB_TLS=off for a database without TLS)`,
+    );
   }
-  const poll = setInterval(changed, POLL).unref();
-  return () => {
-    clearTimeout(timer);
-    clearInterval(poll);
-    for (const watcher of watchers) watcher.close();
-  };
+}
+
+/** The files that {@link readCredentials} reads, of each folder one. */
+export function credentialFiles(from: Config["database"]): (string | undefined)[] {
+  const secured = from.tls === "verify-full";
+  return [
+    path.join(from.folder, "host"),
+    from.loginFile,
+    secured ? from.caFile : undefined,
+    ...(secured && from.client ? [from.client.certFile, from.client.keyFile] : []),
+  ];
 }

@@ -3,16 +3,22 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { Pool, type PoolClient, type PoolConfig } from "pg";
 import type { Logger } from "pino";
 import type { Config } from "../config";
-import { type Credentials, readCredentials, watchCredentials } from "./credentials";
+import { watchFiles } from "../files";
+import { credentialFiles, type Credentials, readCredentials } from "./credentials";
 import { judge, Unavailable } from "./errors";
 
 /** Milliseconds: a connection, a statement on the server, an answer as seen from here, a lock, an idle transaction. */
 const LIMITS = { connect: 2000, statement: 4000, answer: 5000, lock: 2000, idleInTransaction: 10_000 };
 
+/** Milliseconds between two looks at the files because a connection could not be made. */
+const LOOK_AGAIN = 200;
+
 /** What happens inside, for metrics. */
 export interface DatabaseEvents {
   retried(reason: string): void;
   reloaded(outcome: "rotated" | "unchanged" | "unusable"): void;
+  /** The certificate in use ends then, seconds since 1970. */
+  certified(notAfter: number): void;
 }
 
 /** A pool made with one set of credentials. It ends when it is retired and its last user is gone. */
@@ -32,7 +38,7 @@ export interface PoolCounts {
 
 /** Options of `pg` for these credentials, limits and protection. */
 export function connectionOptions(credentials: Credentials, poolSize: number): PoolConfig {
-  const { host, port, database, user, password, ca } = credentials;
+  const { host, port, database, user, password, ca, client } = credentials;
   return {
     host,
     port,
@@ -45,6 +51,8 @@ export function connectionOptions(credentials: Credentials, poolSize: number): P
         ? false
         : {
             ca,
+            cert: client?.cert,
+            key: client?.key,
             rejectUnauthorized: true,
             minVersion: "TLSv1.2",
             checkServerIdentity: (_, certificate) => tls.checkServerIdentity(host, certificate),
@@ -72,6 +80,7 @@ export function connectionOptions(credentials: Credentials, poolSize: number): P
 export class Database {
   private current: Generation;
   private readonly retiring = new Set<Generation>();
+  private lookedAt = 0;
   private readonly stopWatching: () => void;
   private readonly ends: Promise<void>[] = [];
 
@@ -82,7 +91,7 @@ export class Database {
     private readonly events: DatabaseEvents,
   ) {
     this.current = this.generation(readCredentials(config));
-    this.stopWatching = watchCredentials(config, () => this.reload());
+    this.stopWatching = watchFiles(credentialFiles(config), () => this.reload());
   }
 
   /**
@@ -108,8 +117,8 @@ export class Database {
         const again = verdict.reason !== "57014" && (!reached || verdict.undone || repeatable);
         if (!again || Date.now() + pause > deadline) throw new Unavailable(verdict.reason, { cause: error });
         this.events.retried(verdict.reason);
-        // A refused password may mean that the files are newer than what we hold.
-        if (verdict.reason.startsWith("28")) this.reload();
+        // A login or a certificate that is refused may mean that the files are newer than what we hold.
+        if (!reached || verdict.reason.startsWith("28")) this.lookAgain();
         await sleep(pause);
       }
     }
@@ -167,6 +176,13 @@ export class Database {
     this.events.reloaded("rotated");
   }
 
+  /** {@link reload}, for failures that come in crowds. */
+  private lookAgain(): void {
+    if (Date.now() - this.lookedAt < LOOK_AGAIN) return;
+    this.lookedAt = Date.now();
+    this.reload();
+  }
+
   /** Waits for the work in hand, then closes every connection. */
   async close(): Promise<void> {
     this.stopWatching();
@@ -181,6 +197,7 @@ export class Database {
     const pool = new Pool(connectionOptions(credentials, this.config.poolSize));
     // Without a listener, the loss of an idle connection would end the process.
     pool.on("error", (error) => this.log.warn({ err: error }, "idle database connection lost"));
+    if (credentials.client) this.events.certified(credentials.client.notAfter);
     return { pool, fingerprint: credentials.fingerprint, users: 0, retired: false };
   }
 

@@ -14,7 +14,8 @@ import {
   problems,
   readHeaders,
 } from "./schemas";
-import type { Change, Expected, ItemStore } from "./store";
+import type { Items } from "./cached-store";
+import type { Change, Expected } from "./store";
 
 interface ById {
   Params: { id: string };
@@ -24,7 +25,7 @@ interface ById {
 const tags = ["items"];
 
 /** The `/items` resource. */
-export function itemRoutes(app: FastifyInstance, store: ItemStore): void {
+export function itemRoutes(app: FastifyInstance, store: Items): void {
   app.post<{ Body: ItemInput; Headers: { "idempotency-key"?: string } }>(
     "/items",
     {
