@@ -1,4 +1,5 @@
 import { entryOf } from "../../artifacts/catalogue";
+import { certificateProblems } from "../../components/pki/settings";
 import { clusterNetworks } from "../../components/host/firewall";
 import * as cidrs from "./cidr";
 import { type Cidr, formatAddress, formatNetwork, parseAddress, parseCidr } from "./cidr";
@@ -192,6 +193,11 @@ const versionIsInTheCatalogue: Check["find"] = ({ cluster }) => {
   ];
 };
 
+const certificatesCanBeIssued: Check["find"] = ({ certificates, domain, target }) =>
+  certificateProblems(certificates, { domain, reachable: target.driver === "ssh" }).map(({ key, text }) =>
+    problem(["certificates", key], text),
+  );
+
 const CHECKS: Check[] = [
   { needs: ["target"], find: networksAreClean },
   { needs: ["target"], find: machinesHaveUsableAddresses },
@@ -203,6 +209,7 @@ const CHECKS: Check[] = [
   { needs: ["cluster"], find: burstIsNotBelowRate },
   { needs: ["target", "database"], find: instancesHaveMachines },
   { needs: ["target", "database", "api", "edge"], find: requestsFit },
+  { needs: ["certificates", "domain", "target"], find: certificatesCanBeIssued },
 ];
 
 /**

@@ -5,6 +5,8 @@ import { clusterSchema } from "../../components/cluster/settings";
 import { cacheSchema, databaseSchema } from "../../components/data/settings";
 import { domainSchema, edgeSchema } from "../../components/edge/settings";
 import { targetSchema } from "../../components/host/settings";
+import { vaultSchema } from "../../components/secrets/settings";
+import { certificatesSchema } from "../../components/pki/settings";
 import { externalSecretsSchema, sealedSecretsSchema } from "../../components/secrets/sealing-settings";
 import { policiesSchema } from "./policies";
 
@@ -25,6 +27,8 @@ export const settingsSchema = z.strictObject({
   cache: cacheSchema.describe("The platform's cache."),
   api: apiSchema.describe("The API."),
   edge: edgeSchema.describe("The way in."),
+  vault: vaultSchema.describe("Vault: secrets, certificates, leased logins."),
+  certificates: certificatesSchema.describe("Certificates that renew themselves."),
   policies: policiesSchema.describe("How strictly the policy pack holds this stack."),
   admission: admissionSchema.describe("The policy pack's rules inside the cluster."),
   sealedSecrets: sealedSecretsSchema.describe("Secrets in git that only the cluster can open."),

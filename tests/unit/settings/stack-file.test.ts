@@ -65,14 +65,17 @@ describe("a stack's file that is right", () => {
     const { settings } = checkStackFile(path.join(folder, "smallest.yaml"));
     assert.ok(settings);
     assert.deepEqual(
-      { ...settings, target: undefined, database: undefined },
+      { ...settings, target: undefined, database: undefined, vault: { enabled: settings.vault.enabled } },
       {
         domain: "local",
         localNames: false,
         protect: true,
         target: undefined,
+        certificates: { enabled: false, issuer: "local" },
+        vault: settingsSchema.shape.vault.parse(undefined),
         cluster: settingsSchema.shape.cluster.parse(undefined),
         database: undefined,
+        cache: { enabled: false, memory: "64Mi" },
         api: { replicas: 1 },
         edge: { replicas: 1 },
         policies: settingsSchema.shape.policies.parse(undefined),
