@@ -102,7 +102,7 @@ export class Valkey extends pulumi.ComponentResource {
         ],
         container: {
           image,
-          command: ["/usr/bin/valkey-server", `${paths.config}/valkey.conf`],
+          command: ["/usr/local/bin/valkey-server", `${paths.config}/valkey.conf`],
           ports: { valkey: port },
           files: [{ path: paths.users, from: { secret: usersName }, keys: ["users.acl"] }],
           resources: planResources(memory, args.resources),
