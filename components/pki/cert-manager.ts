@@ -2,6 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import * as k8s from "@pulumi/kubernetes";
 import {
   Client,
+  connect,
   Endpoint,
   Foundation,
   HardenedDeployment,
@@ -109,6 +110,19 @@ export class CertManager extends pulumi.ComponentResource {
     const made = [binding, ...(solves ? this.serve(namespace) : [])];
     this.served.set(key, made);
     return made;
+  }
+
+  /** Lets it connect to an authority, once for all issuers that are there. What needs that comes after the result. */
+  reach(endpoint: Endpoint): pulumi.Resource[] {
+    const key = `to-${endpoint.namespace.label}-${endpoint.name}`;
+    const known = this.served.get(key);
+    if (known) return known;
+    const { policies } = connect(this.client, endpoint, {
+      parent: this,
+      deletedWith: this.namespace.resource,
+    });
+    this.served.set(key, policies);
+    return policies;
   }
 
   /** Lets it ask the API server for tokens of an account in its own namespace, to log in elsewhere with. */

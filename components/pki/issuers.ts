@@ -1,13 +1,16 @@
 import * as pulumi from "@pulumi/pulumi";
 import * as k8s from "@pulumi/kubernetes";
-import { connect, Endpoint, knownName } from "../workload";
+import { Endpoint, knownName } from "../workload";
 import { AcmeSolver, acmeServers, challengePods, planSolver } from "./acme";
 import { CertManager } from "./cert-manager";
 import { Issuer } from "./issuer";
 import { LocalCa } from "./local-ca";
 
-/** The account in cert-manager's namespace by which Vault knows it; it can do nothing else. */
-export const vaultIssuerAccount = "vault-issuer";
+/**
+ * The account in cert-manager's namespace by which Vault knows an issuer, and the name of that issuer's policy and role in
+ * Vault; the account can do nothing else.
+ */
+export const vaultIssuerAccount = (issuer: string): string => `${issuer}-issuer`;
 
 export interface LocalIssuerArgs {
   certManager: CertManager;
@@ -43,8 +46,6 @@ export interface VaultIssuerArgs {
   role: string;
   /** Mount of the PKI. @default "pki" */
   mount?: string;
-  /** Role of Vault's Kubernetes auth that cert-manager logs in with. @default "cert-manager" */
-  authRole?: string;
   /** Known once Vault has both roles. @default the endpoint's readiness */
   access?: pulumi.Input<string>;
   /** Root of the PKI, PEM, where the graph knows it. */
@@ -53,13 +54,14 @@ export interface VaultIssuerArgs {
 
 /** What Vault has to have for `vaultIssuer`: a policy, and a role of its Kubernetes auth. */
 export function vaultIssuerAccess(issuer: string, role: string, mount = "pki") {
+  const account = vaultIssuerAccount(issuer);
   return {
-    policies: { "cert-manager": `path "${mount}/sign/${role}" { capabilities = ["create", "update"] }\n` },
+    policies: { [account]: `path "${mount}/sign/${role}" { capabilities = ["create", "update"] }\n` },
     kubernetesRoles: {
-      "cert-manager": {
-        serviceAccounts: [vaultIssuerAccount],
+      [account]: {
+        serviceAccounts: [account],
         namespaces: ["cert-manager"],
-        policies: ["cert-manager"],
+        policies: [account],
         ttl: "10m",
         audience: `vault://${issuer}`,
       },
@@ -71,16 +73,17 @@ export function vaultIssuerAccess(issuer: string, role: string, mount = "pki") {
 export function vaultIssuer(name: string, args: VaultIssuerArgs, opts: pulumi.CustomResourceOptions = {}): Issuer {
   const { certManager, vault } = args;
   const place = { parent: certManager, ...opts, deletedWith: certManager.namespace.resource };
+  const accountName = vaultIssuerAccount(name);
   const account = new k8s.core.v1.ServiceAccount(
-    vaultIssuerAccount,
+    accountName,
     {
-      metadata: { name: vaultIssuerAccount, namespace: certManager.namespace.name },
+      metadata: { name: accountName, namespace: certManager.namespace.name },
       automountServiceAccountToken: false,
     },
     place,
   );
-  const grants = certManager.mayAskTokensOf(vaultIssuerAccount, place);
-  const { policies } = connect(certManager.client, vault.endpoint, place);
+  const grants = certManager.mayAskTokensOf(accountName, place);
+  const policies = certManager.reach(vault.endpoint);
   const authority = vault.endpoint.authority?.pem;
   if (!authority) throw new Error(`the issuer ${name} needs the certificate authority of ${vault.endpoint.name}`);
   const spec = {
@@ -91,8 +94,8 @@ export function vaultIssuer(name: string, args: VaultIssuerArgs, opts: pulumi.Cu
       auth: {
         kubernetes: {
           mountPath: "/v1/auth/kubernetes",
-          role: args.authRole ?? "cert-manager",
-          serviceAccountRef: { name: knownName(vaultIssuerAccount, account) },
+          role: accountName,
+          serviceAccountRef: { name: knownName(accountName, account) },
         },
       },
     },
