@@ -5,6 +5,7 @@ import { clusterSchema } from "../../components/cluster/settings";
 import { cacheSchema, databaseSchema } from "../../components/data/settings";
 import { domainSchema, edgeSchema } from "../../components/edge/settings";
 import { targetSchema } from "../../components/host/settings";
+import { accessSchema } from "../../components/identity/settings";
 import { vaultSchema } from "../../components/secrets/settings";
 import { certificatesSchema } from "../../components/pki/settings";
 import { externalSecretsSchema, sealedSecretsSchema } from "../../components/secrets/sealing-settings";
@@ -29,6 +30,7 @@ export const settingsSchema = z.strictObject({
   edge: edgeSchema.describe("The way in."),
   vault: vaultSchema.describe("Vault: secrets, certificates, leased logins."),
   certificates: certificatesSchema.describe("Certificates that renew themselves."),
+  access: accessSchema.describe("Who may do what in the cluster."),
   policies: policiesSchema.describe("How strictly the policy pack holds this stack."),
   admission: admissionSchema.describe("The policy pack's rules inside the cluster."),
   sealedSecrets: sealedSecretsSchema.describe("Secrets in git that only the cluster can open."),
