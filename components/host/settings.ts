@@ -26,11 +26,9 @@ const firewallSchema = z
     "Firewall of every machine. Always open: 80 and 443; closed to all but the stack's own machines: the rest.",
   );
 
-const durationSchema = z
-  .string()
-  .regex(/^[1-9][0-9]{0,4}[mhdw]$/, {
-    error: "must be a number of minutes, hours, days or weeks, such as 10m, 1h or 1w",
-  });
+const durationSchema = z.string().regex(/^[1-9][0-9]{0,4}[mhdw]$/, {
+  error: "must be a number of minutes, hours, days or weeks, such as 10m, 1h or 1w",
+});
 
 /** `10m` in minutes. */
 export const minutes = (duration: string): number =>
