@@ -99,7 +99,7 @@ export class VaultBase extends pulumi.ComponentResource {
       job.ready.apply(() => `${names.namespace}/${baseObjects.authority}`),
       { parent: this },
     );
-    this.root = authority.data.apply((data) => data["ca.crt"] ?? "");
+    this.root = authority.data.apply((data: Record<string, string> | undefined) => data?.["ca.crt"] ?? "");
     this.registerOutputs({});
   }
 }
