@@ -9,6 +9,8 @@ const usage = `usage: npm run <verb> [-- options]
   status     show what runs, probed from outside           --stack NAME --json
   doctor     name what is wrong and what to do             --stack NAME --json
   artifacts  list, fetch, verify or prune the outside parts
+  seal       encrypt a secret so that it can lie in git   --help
+  scan       let scanners look at a stack's rendered objects   --stack NAME
   rehearse   try a stack's platform on a throwaway API server     --stack NAME
   bench      time up, up again, preview and destroy
   test       run the tests: [static] [unit] [policies] [engine] [e2e]   --grep TEXT
@@ -47,6 +49,7 @@ function parse(argv: string[]): Line {
 async function dispatch(verb: string | undefined, argv: string[]): Promise<number> {
   if (verb === "pulumi") return (await import("./up")).pulumi(argv);
   if (verb === "artifacts") return (await import("./artifacts")).artifacts(argv);
+  if (verb === "seal") return (await import("./seal")).seal(argv);
   const { values, positionals, rest } = parse(argv);
   const options = { ...values, rest };
   if (values.help || !verb) {
