@@ -11,6 +11,10 @@ const instances = {
 };
 /** The administrators' role; roles, bindings and impersonation are not in it. */
 const access = { resource: "ClusterRole/groundwork-admin", owner: "platform", expires: "2027-11-30" };
+/** cert-manager, on the workload kit. */
+const certManager = { owner: "platform", expires: "2027-11-30", installedIn: "cert-manager" };
+/** What cert-manager may do where certificates are kept. */
+const certificates = { owner: "platform", expires: "2027-11-30" };
 /** K3s's own pods in kube-system. */
 const k3s = { owner: "platform", expires: "2027-11-30" };
 
@@ -64,6 +68,50 @@ export const exemptions: readonly Exemption[] = [
     ...instances,
     rule: "high-user-ids",
     reason: "Upstream's PostgreSQL images own their files as user and group 26, and start as no other.",
+  },
+  {
+    ...certManager,
+    resource: "Deployment/cert-manager/cert-manager",
+    rule: "no-service-account-token",
+    reason: "The controller's work is to watch certificates and to write Secrets through the API server.",
+  },
+  {
+    ...certManager,
+    resource: "Deployment/cert-manager/cert-manager-webhook",
+    rule: "no-service-account-token",
+    reason: "It reads its own authority's Secret, and asks the API server whether a request may be approved.",
+  },
+  {
+    ...certManager,
+    resource: "ClusterRole/cert-manager",
+    rule: "no-rbac-secrets",
+    reason:
+      "Its cache lists the cluster's Secrets and keeps the data of those with its label; it knows no narrower one.",
+  },
+  {
+    ...certManager,
+    resource: "Role/cert-manager/cert-manager-in-cert-manager",
+    rule: "no-rbac-secrets",
+    reason: "It makes and reads there the keys of issuers and accounts, whose names issuers choose later.",
+  },
+  {
+    ...certificates,
+    resource: "Role/*/cert-manager-serves-*",
+    rule: "no-rbac-secrets",
+    reason:
+      "It makes the Secrets of certificates, and those of their next keys under names that the API server makes up.",
+  },
+  {
+    ...certificates,
+    resource: "Role/*/cert-manager-solves-*",
+    rule: "no-rbac-workload-creation",
+    reason: "A pod for each HTTP-01 challenge answers the authority's question; it lives for seconds.",
+  },
+  {
+    ...certificates,
+    resource: "Role/*/cert-manager-token-of-*",
+    rule: "no-rbac-control-plane",
+    reason: "It logs in at Vault by a token of an account without any permission, which the rule names.",
   },
   {
     ...k3s,
