@@ -4,7 +4,7 @@ import type { Artifacts } from "../artifacts/types";
 import { K3sCluster } from "../components/cluster";
 import { makeHosts } from "../components/host";
 import type { InstallCrds } from "../components/workload";
-import { platformImages } from "./platform";
+import { imagesOf } from "./parts";
 import { rehearsedCluster } from "./rehearsal";
 import type { ComponentReport } from "./report";
 import type { Settings } from "./settings";
@@ -34,7 +34,7 @@ export function makeCluster(settings: Settings, artifacts: Artifacts): Cluster {
 
 function installedCluster(settings: Settings, artifacts: Artifacts): Cluster {
   const hosts = makeHosts(settings.target, { artifacts });
-  const k3s = new K3sCluster("k3s", { hosts, artifacts, images: platformImages, ...settings.cluster });
+  const k3s = new K3sCluster("k3s", { hosts, artifacts, images: imagesOf(settings), ...settings.cluster });
   const machines = hosts.map((host) =>
     pulumi.output(host.address).apply((address): ComponentReport => ({
       name: `host ${host.name}`,

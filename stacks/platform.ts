@@ -1,15 +1,14 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { Artifacts } from "../artifacts/types";
-import { Api } from "../components/apps";
-import { Postgres, PostgresOperator } from "../components/data";
 import { Traefik } from "../components/edge";
+import { ClusterAccess } from "../components/identity";
 import { LocalCa } from "../components/pki";
-import { Bytes, Foundation, InstallCrds, NamespaceQuota, PlatformNamespace } from "../components/workload";
+import { Foundation, InstallCrds } from "../components/workload";
+import { Application } from "./application";
 import type { ComponentReport } from "./report";
+import { SecretStores } from "./secret-stores";
 import type { Settings } from "./settings";
-
-/** Names in the catalogue of the images that the platform's pods run: every node gets them before it starts. */
-export const platformImages = ["cloudnative-pg", "postgresql", "traefik", "api"];
+import { Trust } from "./trust";
 
 export interface PlatformArgs {
   artifacts: Artifacts;
@@ -23,7 +22,7 @@ export interface PlatformArgs {
 export class Platform extends pulumi.ComponentResource {
   /** Address of the way in, known once it serves. */
   readonly ingressAddress: pulumi.Output<string>;
-  /** The CA certificate that the endpoints' certificates are signed by, PEM. */
+  /** The CA certificate that the endpoints' certificates are signed by, PEM; empty where a public authority signs them. */
   readonly ca: pulumi.Output<string>;
   /** Name to URL, each known once it is served. */
   readonly endpoints: Record<string, pulumi.Output<string>>;
@@ -37,61 +36,42 @@ export class Platform extends pulumi.ComponentResource {
 
     const foundation = new Foundation("foundation", { artifacts, serverAddresses, installCrds }, here);
     const ca = new LocalCa("ca", { commonName: `Groundwork ${pulumi.getStack()}` }, here);
-
-    const app = new PlatformNamespace("app", { foundation, tier: "application", quota: appQuota(settings) }, here);
-    const operator = new PostgresOperator("cnpg", { foundation, serves: [app] }, here);
-    const database = new Postgres(
-      "app-db",
-      {
-        operator,
-        namespace: app,
-        instances: settings.database.instances,
-        storage: settings.database.storage,
-        resources: settings.database.resources,
-        parameters: settings.database.parameters,
-        protect: settings.protect,
-      },
-      here,
-    );
-    const api = new Api("api", { namespace: app, database: database.endpoint, replicas: settings.api.replicas }, here);
+    const trust = settings.certificates.enabled ? new Trust("trust", { foundation, settings, ca }, here) : undefined;
+    const application = new Application("application", { foundation, settings, trust }, here);
+    new SecretStores("secret-stores", { foundation, settings, trust, serves: [application.namespace] }, here);
+    if (settings.access.enabled) this.grantAccess(settings, application);
 
     const apiHost = `api.${settings.domain}`;
     const edge = new Traefik(
       "traefik",
       {
         foundation,
-        issuer: ca,
-        routes: [{ host: apiHost, endpoint: api.endpoint }],
+        issuer: trust?.edge ?? ca,
+        routes: [{ host: apiHost, endpoint: application.api }],
         replicas: settings.edge.replicas,
       },
       here,
     );
 
     this.ingressAddress = edge.address;
-    this.ca = ca.pem;
+    this.ca = trust ? (trust.edge.ca ?? pulumi.output("")) : ca.pem;
     this.hostnames = [apiHost];
     this.endpoints = { api: edge.urls[`${apiHost}/`]!.apply((url) => url.replace(/\/$/, "")) };
     this.registerOutputs({ ingressAddress: this.ingressAddress, endpoints: this.endpoints });
+  }
+
+  private grantAccess({ access }: Settings, { namespace }: Application): void {
+    const namespaces = [namespace].filter(({ label }) => access.namespaces.includes(label));
+    new ClusterAccess("access", { namespaces, oidcGroupsPrefix: access.oidcGroupsPrefix }, { parent: this });
   }
 
   /** How each of the platform's components is probed; `address` is the ingress's, once known. */
   static report(settings: Settings, address: string): ComponentReport[] {
     const api = `https://api.${settings.domain}`;
     return [
-      {
-        name: "postgres operator",
-        artifacts: ["cloudnative-pg"],
-        probe: { kind: "workload", resource: "deployments", namespace: "cnpg-system", name: "cnpg-controller-manager" },
-      },
-      {
-        name: "postgres app-db",
-        artifacts: ["postgresql"],
-        probe: {
-          kind: "condition",
-          path: "/apis/postgresql.cnpg.io/v1/namespaces/app/clusters/app-db",
-          type: "Ready",
-        },
-      },
+      ...Trust.report(settings),
+      ...Application.report(settings),
+      ...SecretStores.report(settings),
       {
         name: "traefik",
         artifacts: ["traefik"],
@@ -101,22 +81,3 @@ export class Platform extends pulumi.ComponentResource {
     ];
   }
 }
-
-/**
- * Room for the application's namespace: all pods, as many again while they are replaced, and the jobs that set up
- * a database instance.
- */
-function appQuota({ database, api }: Settings): NamespaceQuota {
-  const databasePods = 2 * database.instances + 1;
-  const apiPods = 2 * api.replicas + 1;
-  const memory = databasePods * mebibytes(database.memory) + apiPods * 192;
-  return {
-    pods: databasePods + apiPods,
-    requests: { cpu: `${databasePods + apiPods}`, memory: `${memory}Mi` },
-    limits: { cpu: `${2 * (databasePods + apiPods)}`, memory: `${memory}Mi` },
-    storage: `${(database.instances + 1) * mebibytes(database.storage)}Mi`,
-    localDisk: `${databasePods * 1024 + apiPods * 64}Mi`,
-  };
-}
-
-const mebibytes = (size: Bytes): number => Number.parseInt(size, 10) * (size.endsWith("Gi") ? 1024 : 1);

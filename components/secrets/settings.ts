@@ -39,6 +39,14 @@ const size = (what: string, fallback: Bytes) =>
     .prefault(fallback)
     .describe(`${what} Default: ${fallback}.`);
 
+/** A time as Vault writes it. */
+const lease = (what: string, fallback: string) =>
+  z
+    .string()
+    .regex(/^[1-9]\d*(s|m|h)$/, { error: "must be a time such as 90s, 30m or 24h" })
+    .default(fallback)
+    .describe(`${what} Default: ${fallback}.`);
+
 /** What the platform's Vaults are given. */
 export const vaultSchema = z
   .strictObject({
@@ -54,6 +62,19 @@ export const vaultSchema = z
         "CPU and memory: small for a machine on a desk (512Mi at most), large for production (2Gi, at most 4Gi, a server). Default: small.",
       ),
     storage: size("Volume of each server's data. It can grow later, never shrink.", "1Gi"),
+    leases: z
+      .strictObject({
+        database: z
+          .strictObject({
+            ttl: lease("How long a leased login of the database is good for unless it is renewed.", "1h"),
+            maxTtl: lease("After which a login is not renewed any more, and the next one is used.", "24h"),
+          })
+          .prefault({})
+          .describe("Leased logins of the database."),
+        certificate: lease("How long a client certificate of a pod is good for; it is renewed before.", "24h"),
+      })
+      .prefault({})
+      .describe("How long what Vault hands to pods is good for."),
     snapshots: z
       .strictObject({
         schedule: z

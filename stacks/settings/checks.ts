@@ -1,5 +1,6 @@
 import { entryOf } from "../../artifacts/catalogue";
 import { certificateProblems } from "../../components/pki/settings";
+import type { ResourceNeeds } from "../../components/workload/types";
 import { clusterNetworks } from "../../components/host/firewall";
 import * as cidrs from "./cidr";
 import { type Cidr, formatAddress, formatNetwork, parseAddress, parseCidr } from "./cidr";
@@ -36,7 +37,12 @@ const REQUESTS = {
   operator: { memory: 96 * 2 ** 20, cpu: 0.05 },
   edge: { memory: 96 * 2 ** 20, cpu: 0.05 },
   api: { memory: 96 * 2 ** 20, cpu: 0.05 },
+  certManager: { memory: 64 * 2 ** 20, cpu: 0.02 },
+  keeper: { memory: 48 * 2 ** 20, cpu: 0.01 },
+  agent: { memory: 64 * 2 ** 20, cpu: 0.01 },
 };
+
+const needsOf = ({ requests }: ResourceNeeds) => ({ memory: bytes(requests.memory), cpu: cores(requests.cpu) });
 
 /** How many machines there will be. */
 export const machineCount = ({ target }: Settings): number =>
@@ -156,7 +162,7 @@ const instancesHaveMachines: Check["find"] = (settings) => {
 };
 
 const requestsFit: Check["find"] = (settings) => {
-  const { target, database, api, edge } = settings;
+  const { target, database, api, edge, vault, certificates, cache } = settings;
   if (target.driver !== "nspawn") return [];
   const count = machineCount(settings);
   const pods = [
@@ -164,6 +170,16 @@ const requestsFit: Check["find"] = (settings) => {
     { ...REQUESTS.edge, count: edge.replicas },
     { ...REQUESTS.api, count: api.replicas },
     { memory: bytes(database.memory), cpu: cores(database.cpu), count: database.instances },
+    ...(certificates.enabled ? [{ ...REQUESTS.certManager, count: 2 }] : []),
+    ...(cache.enabled ? [{ memory: bytes(cache.memory), cpu: 0.02, count: 1 }] : []),
+    ...(vault.enabled
+      ? [
+          { ...needsOf(vault.resources), count: vault.replicas },
+          { ...needsOf(vault.bootstrapResources), count: 1 },
+          { ...REQUESTS.keeper, count: vault.replicas + 1 },
+          { ...REQUESTS.agent, count: api.replicas },
+        ]
+      : []),
   ];
   const sum = (what: "memory" | "cpu"): number =>
     OVERHEAD[what] * count + pods.reduce((total, pod) => total + pod[what] * pod.count, 0);
@@ -198,6 +214,41 @@ const certificatesCanBeIssued: Check["find"] = ({ certificates, domain, target }
     problem(["certificates", key], text),
   );
 
+/** Features that stand on another one, and what they take from it. */
+const trustIsComplete: Check["find"] = ({ certificates, vault, cache, externalSecrets }) => {
+  const needs = (on: boolean, path: Path, other: string, there: boolean, why: string): Problem[] =>
+    on && !there ? [problem(path, `needs groundwork:${other}: ${why}`)] : [];
+  const issued = "set certificates.enabled to true, which signs what it shows";
+  return [
+    ...needs(vault.enabled, ["vault", "enabled"], "certificates", certificates.enabled, issued),
+    ...needs(cache.enabled, ["cache", "enabled"], "certificates", certificates.enabled, issued),
+    ...needs(
+      certificates.enabled && certificates.issuer === "vault",
+      ["certificates", "issuer"],
+      "vault",
+      vault.enabled,
+      "set vault.enabled to true",
+    ),
+    ...needs(
+      externalSecrets.enabled,
+      ["externalSecrets", "enabled"],
+      "vault",
+      vault.enabled,
+      "set vault.enabled to true, which its values come from",
+    ),
+  ];
+};
+
+const vaultServersHaveMachines: Check["find"] = (settings) => {
+  const count = machineCount(settings);
+  const { enabled, replicas } = settings.vault;
+  if (!enabled || replicas <= count) return [];
+  const machines = count === 1 ? "1 machine" : `${count} machines`;
+  return [
+    problem(["vault", "replicas"], `is ${replicas}, with ${machines}: a majority must survive the loss of a machine`),
+  ];
+};
+
 const CHECKS: Check[] = [
   { needs: ["target"], find: networksAreClean },
   { needs: ["target"], find: machinesHaveUsableAddresses },
@@ -208,8 +259,10 @@ const CHECKS: Check[] = [
   { needs: ["cluster"], find: versionIsInTheCatalogue },
   { needs: ["cluster"], find: burstIsNotBelowRate },
   { needs: ["target", "database"], find: instancesHaveMachines },
-  { needs: ["target", "database", "api", "edge"], find: requestsFit },
+  { needs: ["target", "database", "api", "edge", "vault", "certificates", "cache"], find: requestsFit },
   { needs: ["certificates", "domain", "target"], find: certificatesCanBeIssued },
+  { needs: ["certificates", "vault", "cache", "externalSecrets"], find: trustIsComplete },
+  { needs: ["vault", "target"], find: vaultServersHaveMachines },
 ];
 
 /**

@@ -1,0 +1,50 @@
+import type { Settings } from "./settings";
+
+/** Names in the artefact catalogue that one feature of the platform takes. */
+interface Parts {
+  /** Images of its pods: every node gets them before it starts. */
+  images: string[];
+  /** What the program reads besides: manifests and files. */
+  files?: string[];
+}
+
+/** What is always there. */
+const core: Parts = {
+  images: ["cloudnative-pg", "postgresql", "traefik", "api"],
+  files: ["cloudnative-pg-manifest", "k3s", "k3s-airgap"],
+};
+
+/** What the settings switch on, and whether they do. */
+const features: { on: (settings: Settings) => boolean; parts: Parts }[] = [
+  {
+    on: ({ certificates }) => certificates.enabled,
+    parts: { images: ["cert-manager-controller", "cert-manager-webhook"], files: ["cert-manager-crds"] },
+  },
+  {
+    on: ({ certificates }) => certificates.enabled && certificates.acme !== undefined,
+    parts: { images: ["cert-manager-acmesolver"] },
+  },
+  { on: ({ vault }) => vault.enabled, parts: { images: ["vault", "vault-k8s", "keeper"] } },
+  { on: ({ cache }) => cache.enabled, parts: { images: ["valkey"] } },
+  {
+    on: ({ sealedSecrets }) => sealedSecrets.enabled,
+    parts: { images: ["sealed-secrets"], files: ["sealed-secrets-manifest", "kubeseal"] },
+  },
+  {
+    on: ({ externalSecrets }) => externalSecrets.enabled,
+    parts: { images: ["external-secrets"], files: ["external-secrets-manifest"] },
+  },
+  { on: ({ target }) => target.driver === "nspawn", parts: { images: [], files: ["rootfs"] } },
+];
+
+const partsOf = (settings: Settings): Parts[] => [
+  core,
+  ...features.filter(({ on }) => on(settings)).map(({ parts }) => parts),
+];
+
+/** Images of the platform's pods, by their names in the catalogue. */
+export const imagesOf = (settings: Settings): string[] => partsOf(settings).flatMap(({ images }) => images);
+
+/** All that has to be in the artefact cache before the program of a stack with these settings runs. */
+export const artifactsOf = (settings: Settings): string[] =>
+  partsOf(settings).flatMap(({ images, files }) => [...images, ...(files ?? [])]);
