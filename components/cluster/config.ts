@@ -55,6 +55,7 @@ function nodeConfig(plan: ClusterPlan, node: NodePlan): Record<string, unknown> 
     // CIS 4.2.6: the kubelet refuses to start on a kernel that is not set up as the baseline does it.
     "protect-kernel-defaults": true,
     "kubelet-arg": [
+      "read-only-port=0", // CIS 4.2.4: it answers without a login, and where K3s's own files leave it out, it is open
       "streaming-connection-idle-timeout=5m", // CIS 4.2.5
       `tls-cipher-suites=${cipherSuites.join(",")}`, // CIS 4.2.12
       `pod-max-pids=${plan.podMaxPids}`, // CIS 4.2.13
@@ -84,7 +85,8 @@ function serverConfig(plan: ClusterPlan, node: NodePlan): Record<string, unknown
     "etcd-snapshot-schedule-cron": plan.snapshots.schedule,
     "etcd-snapshot-retention": plan.snapshots.retention,
     "kube-apiserver-arg": [
-      "enable-admission-plugins=NodeRestriction,EventRateLimit", // CIS 1.2.9, 1.2.16
+      // CIS 1.2.9, 1.2.16; 1.2.3 (DenyServiceExternalIPs). Not 1.2.11, AlwaysPullImages: images are imported, and can't be pulled.
+      "enable-admission-plugins=NodeRestriction,EventRateLimit,DenyServiceExternalIPs",
       `admission-control-config-file=${paths.admission}`, // CIS 5.2
       `audit-log-path=${paths.logs}/audit.log`, // CIS 1.2.17
       `audit-policy-file=${paths.audit}`, // CIS 3.2.1
@@ -139,11 +141,28 @@ export function admissionConfig(plan: ClusterPlan): string {
   });
 }
 
-/** Audit: who did what to which object, without bodies, since those hold secrets. */
+/**
+ * Audit (CIS 3.2.1, 3.2.2): who did what to which object. Bodies are kept of changes of rights only, where no secret stands;
+ * of everything else they are not, since those of Secrets, tokens and ConfigMaps would put secrets into a log.
+ */
 export const auditPolicy = stringify({
   apiVersion: "audit.k8s.io/v1",
   kind: "Policy",
   // The first stage of a request says nothing that its last one does not.
   omitStages: ["RequestReceived"],
-  rules: [{ level: "Metadata" }],
+  rules: [
+    // Probes and the heartbeat of nodes and controllers, several a second, which nobody will ever ask about.
+    { level: "None", nonResourceURLs: ["/healthz*", "/livez*", "/readyz*"] },
+    {
+      level: "None",
+      userGroups: ["system:nodes", "system:serviceaccounts:kube-system"],
+      resources: [{ group: "coordination.k8s.io", resources: ["leases"] }],
+    },
+    {
+      level: "RequestResponse",
+      verbs: ["create", "update", "patch", "delete", "deletecollection"],
+      resources: [{ group: "rbac.authorization.k8s.io" }],
+    },
+    { level: "Metadata" },
+  ],
 });

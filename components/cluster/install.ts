@@ -55,6 +55,7 @@ export PATH=/usr/local/bin:$PATH
 mkdir -p -m 755 ${paths.data}/server
 ${node.role === "server" ? `mkdir -p -m 700 ${paths.logs} # CIS 1.1: the audit log is root's alone` : ""}
 ${writeFiles(nodeFiles(plan, node, tokens))}
+chmod 700 /etc/rancher/k3s # the administrator's kubeconfig and the tokens lie here
 if [ -f /sys/fs/cgroup/cgroup.controllers ]; then rm -f ${paths.cgroupV1}; else
 ${writeFiles([{ path: paths.cgroupV1, mode: "600", content: cgroupV1Config }])}
 fi

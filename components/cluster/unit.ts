@@ -10,7 +10,8 @@ export const uninstallScript = (role: "server" | "agent"): string =>
 
 /**
  * The unit, with the settings that K3s's install script gives it: pods outlive a restart of K3s (KillMode), the
- * cgroups below are K3s's own (Delegate), and nothing bounds it or what it starts. A server tells systemd when it
+ * cgroups below are K3s's own (Delegate), and nothing bounds it or what it starts, but that there are no core dumps:
+ * containers inherit the limit, and a dump holds what the process knew. A server tells systemd when it
  * is ready; an agent does not.
  */
 export function unitText(role: "server" | "agent"): string {
@@ -31,7 +32,7 @@ Delegate=yes
 User=root
 LimitNOFILE=1048576
 LimitNPROC=infinity
-LimitCORE=infinity
+LimitCORE=0
 TasksMax=infinity
 TimeoutStartSec=0
 Restart=always
