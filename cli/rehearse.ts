@@ -4,6 +4,7 @@ import * as path from "node:path";
 import { openArtifacts } from "../artifacts";
 import { ApiServer, startApiServer } from "../standins/rehearsal/apiserver";
 import { SimulatedNodes, simulateNodes } from "../standins/rehearsal/nodes";
+import { artifactsOf } from "../stacks/parts";
 import { ensureArtifacts } from "./artifacts";
 import { Engine, EngineResult, RunOptions } from "./engine";
 import { checkSettings, openEngine } from "./prepare";
@@ -70,8 +71,7 @@ export class Rehearsal {
 /** `npm run rehearse`: tries a stack's platform with no machine and no cloud account. */
 export async function rehearse(options: { stack?: string }): Promise<number> {
   const stack = chosenStack(options.stack);
-  checkSettings(stack);
-  await ensureArtifacts("all");
+  await ensureArtifacts(artifactsOf(checkSettings(stack)));
   const rehearsal = await step("start a throwaway API server with simulated nodes (stand-ins)", () =>
     Rehearsal.start(stack),
   );

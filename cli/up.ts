@@ -1,3 +1,4 @@
+import { artifactsOf } from "../stacks/parts";
 import { ensureArtifacts } from "./artifacts";
 import { Engine, stackOf } from "./engine";
 import { chosenStack, forgetOutputs, saveOutputs } from "./stack";
@@ -20,7 +21,7 @@ const silent = (options: VerbOptions): boolean => Boolean(options.yes) || !proce
 async function ready(stack: string, what: { changes: boolean }): Promise<{ engine: Engine; config: string }> {
   const settings = checkSettings(stack);
   const engine = await openEngine();
-  await ensureArtifacts("all");
+  await ensureArtifacts(artifactsOf(settings));
   if (what.changes) await checkMachine(stack, settings);
   await engine.releaseStaleLock(stack);
   const config = await engine.prepare(stack);
@@ -119,11 +120,9 @@ export async function pulumi(args: string[]): Promise<number> {
   const stack = stackOf(args);
   let config: string | undefined;
   if (engine.needsProgram(args)) {
-    await ensureArtifacts("all");
-    if (stack) {
-      checkSettings(chosenStack(stack));
-      config = await engine.prepare(stack);
-    }
+    const settings = stack ? checkSettings(chosenStack(stack)) : undefined;
+    await ensureArtifacts(settings ? artifactsOf(settings) : "all");
+    if (stack) config = await engine.prepare(stack);
   }
   const { code } = await engine.run(engine.defaults(args, config), { output: "inherit" });
   return code;
