@@ -24,6 +24,11 @@ export interface Exemption {
    * the exemption must be used by stacks in which something matches `resource`.
    */
   installedIn?: string;
+  /**
+   * For a custom resource of which an operator makes pods: the operator's account and a label of all that it makes. Inside the
+   * cluster the exemption then holds for these pods, if that account or Kubernetes' own controllers made them.
+   */
+  madeBy?: { account: string; label: string };
 }
 
 /** Longest time that an exemption may be given for, in days. */
@@ -69,11 +74,18 @@ export function parsePattern(pattern: string): Pattern {
   };
 }
 
+/** The last moment at which an exemption holds; not a number where its date is none. */
+const endOf = ({ expires }: Exemption): number =>
+  /^\d{4}-\d{2}-\d{2}$/.test(expires) ? Date.parse(`${expires}T23:59:59Z`) : NaN;
+
+/** Whether an exemption's date has not passed. */
+export const inForce = (exemption: Exemption, now: Date): boolean => endOf(exemption) >= now.getTime();
+
 /** What is wrong with an exemption as it is written; nothing when it is in order. */
 function flaws(exemption: Exemption, rules: readonly Rule[], now: Date): string[] {
   const { resource, rule, reason, owner, expires } = exemption;
   const urn = resource.startsWith("urn:");
-  const end = /^\d{4}-\d{2}-\d{2}$/.test(expires) ? Date.parse(`${expires}T23:59:59Z`) : NaN;
+  const end = endOf(exemption);
   return [
     ...(urn && !/^urn:pulumi:[^:]*::[^:]*::[^*]+::.+$/.test(resource) ? ["has a URN without a plain type"] : []),
     ...(urn || /^[A-Za-z]+(\/[^/]+){1,2}$/.test(resource)

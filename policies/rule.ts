@@ -42,6 +42,22 @@ export interface ScannerIds {
   kubeScore?: readonly string[];
 }
 
+/** Kinds of objects as the API server names them in admission rules. */
+export interface AdmissionTarget {
+  group: string;
+  resources: readonly string[];
+}
+
+/**
+ * The rule as the cluster's own admission applies it: a CEL expression that is true of what is in order. `policies/admission.ts`
+ * says which variables it may use. It must not fail on any object that the API server accepts: an error refuses the object.
+ */
+export type ClusterForm =
+  /** Judged for each container as `c`, or for each pod, of anything that makes pods. */
+  | { per: "container" | "pod"; valid: string }
+  /** Judged for each object of these kinds. */
+  | { per: "object"; of: readonly AdmissionTarget[]; valid: string };
+
 /** What a rule is, apart from its check. */
 export interface RuleMetadata {
   /** Kebab-case, unique, the same as the file's name. */
@@ -53,6 +69,8 @@ export interface RuleMetadata {
   scanners?: ScannerIds;
   /** One sentence in the imperative: what to do about a violation. */
   remediation: string;
+  /** The rule for the cluster's own admission, where one object is enough to judge by. */
+  cluster?: ClusterForm;
   /** Settings that `--policy-pack-config` may give the rule. */
   configSchema?: PolicyConfigSchema;
 }

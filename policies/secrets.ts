@@ -1,9 +1,27 @@
-/** Names whose last word announces a secret value; `password_file` and `token_audience` tell about one and are none. */
-const secretName =
-  /(^|[^a-z])(password|pgpassword|passwd|passphrase|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|credential)s?[^a-z]*$/i;
+/** Last words of names that announce a secret value; `password_file` and `token_audience` tell about one and are none. */
+export const secretWords = [
+  "password",
+  "pgpassword",
+  "passwd",
+  "passphrase",
+  "secret",
+  "token",
+  "api[_-]?key",
+  "access[_-]?key",
+  "private[_-]?key",
+  "credential",
+];
+/** The beginning of a private key in PEM. */
+export const privateKeyHeader = "-----BEGIN [A-Z ]*PRIVATE KEY-----";
+/** A URL with a user and a password. */
+export const urlWithPassword = "\\b[a-z][a-z0-9+.-]*://[^\\s/:@]+:[^\\s/:@${]+@";
+/** Values beside a secret's name that are none: paths, references and switches. */
+export const literalExemptions = "^(/|\\$\\(|\\$\\{|file:|true$|false$|none$|\\d+$)";
 
-const pem = /-----BEGIN [A-Z ]*PRIVATE KEY-----/;
-const credentialsInUrl = /\b[a-z][a-z0-9+.-]*:\/\/[^\s/:@]+:[^\s/:@${]+@/i;
+const secretName = new RegExp(`(^|[^a-z])(${secretWords.join("|")})s?[^a-z]*$`, "i");
+const pem = new RegExp(privateKeyHeader);
+const credentialsInUrl = new RegExp(urlWithPassword, "i");
+const exempted = new RegExp(literalExemptions, "i");
 
 /** Whether the name of a variable, flag or key says that its value is a secret. */
 export function namesSecret(name: string): boolean {
@@ -15,7 +33,7 @@ export const holdsSecret = (text: string): boolean => pem.test(text) || credenti
 
 /** Whether a literal next to a secret's name is its value: paths, references and switches are not. */
 export function isSecretLiteral(value: string): boolean {
-  return value !== "" && !/^(\/|\$\(|\$\{|file:|true$|false$|none$|\d+$)/i.test(value);
+  return value !== "" && !exempted.test(value);
 }
 
 /**

@@ -9,9 +9,10 @@ export const page = path.join(__dirname, "..", "docs", "policies.md");
 
 const intro = `# Policies
 
-Made by \`npx ts-node policies/table.ts\` from the rules in \`policies/rules/\`; a test keeps it true. Every rule is mandatory: a
-violation stops \`preview\` and \`up\`. Rules of scope "stack" look at all resources together, after the program has run; the others
-look at each resource before it is created.
+Made by \`npx ts-node policies/table.ts\` from the rules in \`policies/rules/\`; a test keeps it true. Every rule is mandatory unless the
+stack's settings say otherwise (\`groundwork:policies\`): a violation stops \`preview\` and \`up\`. "Held in" says where: \`graph\` for each resource
+before it is created, \`stack\` for all resources together after the program has run, \`cluster\` by the API server for what comes past the
+graph (\`groundwork:admission\`). \`mends\`: at the level \`remediate\` the pack puts it right itself.
 
 Controls are those of the CIS Kubernetes Benchmark 1.11.1 (section 5), the Kubernetes Hardening Guidance 1.2 of NSA and CISA (by
 section, it has no numbers), the Pod Security Standards, Trivy's checks, and where none of them has one, the page of the Kubernetes
@@ -27,15 +28,23 @@ function controls(all: readonly Control[]): string {
   return frameworks.map((framework) => `${framework}: ${idsOf(framework).join(", ")}`).join("; ");
 }
 
+/** Where a rule is held: `graph` or `stack` by CrossGuard, `cluster` by the API server; `mends` where the pack can. */
+const held = (rule: Rule): string =>
+  [
+    rule.scope === "stack" ? "stack" : "graph",
+    ...(rule.cluster ? ["cluster"] : []),
+    ...(rule.scope === "resource" && rule.remediate ? ["mends"] : []),
+  ].join(", ");
+
 const row = (rule: Rule): string =>
-  `| \`${rule.id}\` | ${[rule.title, rule.severity, rule.scope, controls(rule.controls), rule.remediation].map(cell).join(" | ")} |`;
+  `| \`${rule.id}\` | ${[rule.title, rule.severity, held(rule), controls(rule.controls), rule.remediation].map(cell).join(" | ")} |`;
 
 /** The page's text. */
 export function table(): string {
   const sections = ruleGroups.flatMap(({ title, rules }) => [
     `## ${title}`,
     "",
-    "| rule | what holds | severity | scope | controls | what to do |",
+    "| rule | what holds | severity | held in | controls | what to do |",
     "|---|---|---|---|---|---|",
     ...rules.map(row),
     "",

@@ -1,3 +1,7 @@
+export { AdmissionPolicies } from "./admission-policies";
+export type { AdmissionPoliciesArgs } from "./admission-policies";
+export { admissionSchema } from "./admission-settings";
+export type { AdmissionSettings } from "./admission-settings";
 export { ClusterBaseline } from "./cluster-baseline";
 export { CrdBundle } from "./crd-bundle";
 export { crdFile } from "./crd-file";

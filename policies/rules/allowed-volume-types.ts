@@ -1,3 +1,4 @@
+import { literal } from "../cel";
 import { baseline, cis, podRule, restricted } from "../rule";
 import { entries, isAbsent, list } from "../unknown";
 
@@ -21,6 +22,10 @@ export const allowedVolumeTypes = podRule(
     severity: "high",
     controls: [cis("5.2.12"), baseline("HostPath Volumes"), restricted("Volume Types")],
     scanners: { trivy: ["KSV-0006", "KSV-0023", "KSV-0028", "KSV-0121"] },
+    cluster: {
+      per: "pod",
+      valid: `variables.podSpec.?volumes.orValue([]).all(v, v.all(t, t in ${literal(["name", ...allowed])}))`,
+    },
     remediation: `Use one of ${allowed.join(", ")}.`,
   },
   (pod) =>

@@ -1,3 +1,4 @@
+import { literal } from "../cel";
 import { baseline, podRule } from "../rule";
 import { containersOf } from "../pods";
 import { entries, isAbsent, isUnknown } from "../unknown";
@@ -13,6 +14,10 @@ export const apparmorProfile = podRule(
     severity: "medium",
     controls: [baseline("AppArmor")],
     scanners: { trivy: ["KSV-0002"] },
+    cluster: {
+      per: "pod",
+      valid: `variables.contexts.all(x, x.?appArmorProfile.?type.orValue('RuntimeDefault') in ${literal(types)}) && variables.podMetadata.?annotations.orValue({}).all(k, !k.startsWith('${annotation}') || variables.podMetadata.annotations[k] != 'unconfined')`,
+    },
     remediation: "Remove appArmorProfile, or set its type to RuntimeDefault.",
   },
   (pod) => {

@@ -9,6 +9,7 @@ export const defaultProcMount = containerRule(
     severity: "medium",
     controls: [baseline("/proc Mount Type")],
     scanners: { trivy: ["KSV-0027"] },
+    cluster: { per: "container", valid: "c.?securityContext.?procMount.orValue('Default') == 'Default'" },
     remediation: "Remove securityContext.procMount.",
   },
   (container) => {

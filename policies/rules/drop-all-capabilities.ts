@@ -1,3 +1,4 @@
+import { literal } from "../cel";
 import { baseline, cis, containerRule, restricted } from "../rule";
 import { isUnknown, list } from "../unknown";
 
@@ -12,6 +13,10 @@ export const dropAllCapabilities = containerRule(
     severity: "high",
     controls: [cis("5.2.8"), cis("5.2.9"), cis("5.2.10"), baseline("Capabilities"), restricted("Capabilities")],
     scanners: { trivy: ["KSV-0003", "KSV-0004", "KSV-0005", "KSV-0022", "KSV-0106", "KSV-0119", "KSV-0120"] },
+    cluster: {
+      per: "container",
+      valid: `c.?securityContext.?capabilities.?drop.orValue([]).exists(n, n == 'ALL') && c.?securityContext.?capabilities.?add.orValue([]).all(n, n in ${literal(addable)})`,
+    },
     remediation: `Set capabilities.drop to ["ALL"] and add nothing but ${addable.join(", ")}.`,
   },
   (container) => {

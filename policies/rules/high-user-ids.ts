@@ -14,6 +14,10 @@ export const highUserIds = containerRule(
     severity: "medium",
     controls: [trivy("KSV-0020"), trivy("KSV-0021")],
     scanners: { trivy: ["KSV-0020", "KSV-0021"], kubeScore: ["container-security-context-user-group-id"] },
+    cluster: {
+      per: "container",
+      valid: `['runAsUser', 'runAsGroup'].all(f, (has(c.securityContext) && f in c.securityContext ? c.securityContext[f] : f in variables.podContext ? variables.podContext[f] : 0) > ${lowest}) && variables.podContext.?fsGroup.orValue(${lowest + 1}) > ${lowest} && variables.podContext.?supplementalGroups.orValue([]).all(g, g > ${lowest})`,
+    },
     remediation: "Set runAsUser, runAsGroup and fsGroup above 10000.",
   },
   (container, pod) => {

@@ -12,6 +12,7 @@ export const imageDigests = containerRule(
     severity: "high",
     controls: [cis("5.5.1"), nsa("Building secure container images")],
     scanners: { trivy: ["KSV-0013"], kubeScore: ["container-image-tag"] },
+    cluster: { per: "container", valid: "c.?image.orValue('').matches('@sha256:[0-9a-f]{64}$')" },
     remediation: "Take the reference from the artefact catalogue, which pins it as name:tag@sha256:digest.",
   },
   ({ spec: { image } }) =>

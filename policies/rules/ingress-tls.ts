@@ -30,6 +30,13 @@ function gateway(spec: any): Finding {
     .map((listener) => `has the listener "${listener?.name}" with the protocol ${listener?.protocol}`);
 }
 
+/** CEL of `ingress`, with the same wildcard of one label. */
+const celIngress =
+  "object.spec.?tls.orValue([]).size() > 0 && (object.spec.tls.exists(t, t.?hosts.orValue([]).size() == 0) || " +
+  "object.spec.?rules.orValue([]).all(r, object.spec.tls.exists(t, t.hosts.exists(h, h == r.?host.orValue('') || " +
+  "(h.startsWith('*.') && r.?host.orValue('').contains('.') && " +
+  "r.host.substring(r.host.indexOf('.')) == h.substring(1))))))";
+
 /** Ways in: the built-in Ingress, Traefik's routes, the Gateway API's listeners. */
 export const ingressTls = objectRule(
   {
@@ -37,6 +44,7 @@ export const ingressTls = objectRule(
     title: "Every way in has TLS",
     severity: "high",
     controls: [nsa("Encryption"), groundwork("TLS on every way in")],
+    cluster: { per: "object", of: [{ group: "networking.k8s.io", resources: ["ingresses"] }], valid: celIngress },
     remediation: "Add tls with a Secret of the platform's issuer for every host.",
   },
   kinds,

@@ -1,3 +1,4 @@
+import { targets } from "../cel";
 import { groundwork, nsa, objectRule } from "../rule";
 import { isUnknown, list } from "../unknown";
 
@@ -11,6 +12,11 @@ export const loadBalancerPorts = objectRule(
     title: "Load balancers open the ports of HTTPS and its redirect only",
     severity: "high",
     controls: [nsa("Encryption"), groundwork("TLS on every way in")],
+    cluster: {
+      per: "object",
+      of: [targets.services],
+      valid: `object.spec.?type.orValue('') != 'LoadBalancer' || object.spec.ports.all(p, p.port in [${allowed.join(", ")}])`,
+    },
     remediation: "Put the service behind the edge, or exempt it if it speaks TLS of its own.",
   },
   ["Service"],

@@ -1,3 +1,4 @@
+import { celEachSubject, literal, targets } from "../cel";
 import { kubernetes, nsa, objectRule } from "../rule";
 import { bindings } from "../rbac";
 import { list } from "../unknown";
@@ -12,6 +13,7 @@ export const noAnonymousBindings = objectRule(
     severity: "critical",
     controls: [nsa("Authentication"), kubernetes("Role Based Access Control Good Practices")],
     scanners: { trivy: ["KSV-0122"] },
+    cluster: { per: "object", of: [targets.bindings], valid: celEachSubject(`!(s.name in ${literal(everyone)})`) },
     remediation: "Bind the role to the one service account or group that needs it.",
   },
   bindings,

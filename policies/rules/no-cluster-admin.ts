@@ -1,3 +1,4 @@
+import { celEachSubject, literal, targets } from "../cel";
 import { cis, nsa, objectRule } from "../rule";
 import { bindings } from "../rbac";
 import { list } from "../unknown";
@@ -13,6 +14,11 @@ export const noClusterAdmin = objectRule(
     severity: "critical",
     controls: [cis("5.1.1"), cis("5.1.7"), nsa("Role-based access control")],
     scanners: { trivy: ["KSV-0111", "KSV-0123"] },
+    cluster: {
+      per: "object",
+      of: [targets.bindings],
+      valid: `!(object.roleRef.name in ${literal(almighty)}) && ${celEachSubject("s.name != 'system:masters'")}`,
+    },
     remediation: "Bind a role that lists the resources and verbs that are used.",
   },
   bindings,

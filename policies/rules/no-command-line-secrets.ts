@@ -1,3 +1,4 @@
+import { celQuietWords } from "../cel";
 import { cis, containerRule, nsa } from "../rule";
 import { secretsOnCommandLine } from "../secrets";
 import { list } from "../unknown";
@@ -9,6 +10,10 @@ export const noCommandLineSecrets = containerRule(
     title: "Command lines of containers hold no secrets",
     severity: "high",
     controls: [cis("5.4.1"), nsa("Secrets")],
+    cluster: {
+      per: "container",
+      valid: `[c.?command.orValue([]) + c.?args.orValue([])].all(words, ${celQuietWords("words")})`,
+    },
     remediation: "Give the program the path of a mounted file instead of the value.",
   },
   (container) => {

@@ -1,3 +1,4 @@
+import { celEachSubject, targets } from "../cel";
 import { cis, nsa, objectRule } from "../rule";
 import { list } from "../unknown";
 
@@ -8,6 +9,11 @@ export const noDefaultServiceAccount = objectRule(
     title: "Default service accounts have no rights",
     severity: "high",
     controls: [cis("5.1.5"), nsa("Role-based access control")],
+    cluster: {
+      per: "object",
+      of: [targets.bindings],
+      valid: celEachSubject("s.kind != 'ServiceAccount' || s.name != 'default'"),
+    },
     remediation: "Make a service account for the workload and bind the role to that.",
   },
   ["RoleBinding", "ClusterRoleBinding"],

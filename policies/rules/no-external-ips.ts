@@ -1,3 +1,4 @@
+import { targets } from "../cel";
 import { objectRule, trivy, Control } from "../rule";
 import { isUnknown, list } from "../unknown";
 
@@ -11,6 +12,7 @@ export const noExternalIps = objectRule(
     severity: "high",
     controls: [cve, trivy("KSV-0108")],
     scanners: { trivy: ["KSV-0108"] },
+    cluster: { per: "object", of: [targets.services], valid: "object.spec.?externalIPs.orValue([]).size() == 0" },
     remediation: "Remove externalIPs; a Service of type LoadBalancer gets an address of its own.",
   },
   ["Service"],

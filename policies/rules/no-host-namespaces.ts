@@ -10,6 +10,10 @@ export const noHostNamespaces = podRule(
     severity: "critical",
     controls: [cis("5.2.3"), cis("5.2.4"), cis("5.2.5"), baseline("Host Namespaces"), nsa("Pod security enforcement")],
     scanners: { trivy: ["KSV-0008", "KSV-0009", "KSV-0010"] },
+    cluster: {
+      per: "pod",
+      valid: "!['hostNetwork', 'hostPID', 'hostIPC'].exists(f, f in variables.podSpec && variables.podSpec[f] == true)",
+    },
     remediation: "Remove hostNetwork, hostPID and hostIPC from the pod's spec.",
   },
   (pod) => fields.filter((field) => pod.spec[field] === true).map((field) => `sets ${field}`),

@@ -9,6 +9,7 @@ export const noHostPorts = containerRule(
     severity: "high",
     controls: [cis("5.2.13"), baseline("Host Ports")],
     scanners: { trivy: ["KSV-0024"] },
+    cluster: { per: "container", valid: "c.?ports.orValue([]).all(p, p.?hostPort.orValue(0) == 0)" },
     remediation: "Remove hostPort and expose the port through a Service.",
   },
   (container) =>

@@ -11,6 +11,10 @@ export const noHostProbes = containerRule(
     title: "Probes and lifecycle hooks go to the pod itself",
     severity: "medium",
     controls: [baseline("Host Probes / Lifecycle Hooks")],
+    cluster: {
+      per: "container",
+      valid: `[${[...probes, ...hooks.map((hook) => `lifecycle.?${hook}`)].map((name) => `c.?${name}`).join(", ")}].all(a, a.?httpGet.?host.orValue('') == '' && a.?tcpSocket.?host.orValue('') == '')`,
+    },
     remediation: "Remove the field host from probes and lifecycle hooks.",
   },
   (container) => {

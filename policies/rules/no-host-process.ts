@@ -9,6 +9,7 @@ export const noHostProcess = podRule(
     severity: "critical",
     controls: [cis("5.2.11"), baseline("HostProcess")],
     scanners: { trivy: ["KSV-0103"] },
+    cluster: { per: "pod", valid: "variables.contexts.all(x, !x.?windowsOptions.?hostProcess.orValue(false))" },
     remediation: "Remove windowsOptions.hostProcess from the security contexts.",
   },
   (pod) => {

@@ -1,3 +1,4 @@
+import { targets } from "../cel";
 import { cis, groundwork, nsa, objectRule } from "../rule";
 import { isAbsent, isUnknown, list } from "../unknown";
 
@@ -9,6 +10,12 @@ export const noNodePorts = objectRule(
     severity: "high",
     controls: [cis("5.6.1"), nsa("Network policies"), groundwork("One way in")],
     scanners: { kubeScore: ["service-type"] },
+    cluster: {
+      per: "object",
+      of: [targets.services],
+      valid:
+        "object.spec.?type.orValue('') != 'NodePort' && (object.spec.?type.orValue('') == 'LoadBalancer' || object.spec.?ports.orValue([]).all(p, p.?nodePort.orValue(0) == 0))",
+    },
     remediation: "Use a ClusterIP Service and a route of the edge.",
   },
   ["Service"],

@@ -1,3 +1,4 @@
+import { literal, targets } from "../cel";
 import { cis, nsa, objectRule } from "../rule";
 import { isUnknown, list } from "../unknown";
 
@@ -15,6 +16,16 @@ export const noOpenNetworkPolicies = objectRule(
     severity: "high",
     controls: [cis("5.3.2"), nsa("Network policies")],
     scanners: { trivy: ["KSV-0038"] },
+    cluster: {
+      per: "object",
+      of: [targets.networkPolicies],
+      valid: directions
+        .map(
+          ([direction, peers]) =>
+            `object.spec.?${direction}.orValue([]).all(r, r.?ports.orValue([]).size() > 0 || (r.?${peers}.orValue([]).size() > 0 && r.${peers}.all(p, !(p.?ipBlock.?cidr.orValue('') in ${literal(everywhere)}))))`,
+        )
+        .join(" && "),
+    },
     remediation: "Name the peers or the ports; an Endpoint that is consumed writes both policies.",
   },
   ["NetworkPolicy"],

@@ -9,6 +9,7 @@ export const noPrivilegeEscalation = containerRule(
     severity: "high",
     controls: [cis("5.2.6"), restricted("Privilege Escalation"), nsa("Pod security enforcement")],
     scanners: { trivy: ["KSV-0001"] },
+    cluster: { per: "container", valid: "!c.?securityContext.?allowPrivilegeEscalation.orValue(true)" },
     remediation: "Set securityContext.allowPrivilegeEscalation to false.",
   },
   (container) =>

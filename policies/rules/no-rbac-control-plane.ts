@@ -1,3 +1,4 @@
+import { celEachRule, celGrants, targets } from "../cel";
 import { cis, objectRule } from "../rule";
 import { granted, roles, rulesOf } from "../rbac";
 
@@ -20,6 +21,11 @@ export const noRbacControlPlane = objectRule(
     severity: "high",
     controls: [cis("5.1.9"), cis("5.1.10"), cis("5.1.11"), cis("5.1.12"), cis("5.1.13")],
     scanners: { trivy: ["KSV-0047", "KSV-0114"] },
+    cluster: {
+      per: "object",
+      of: [targets.roles],
+      valid: celEachRule(reach.map(([resources, verbs]) => `!${celGrants("r", resources, verbs)}`).join(" && ")),
+    },
     remediation: "Remove the resource from the role.",
   },
   roles,

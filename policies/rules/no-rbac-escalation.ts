@@ -1,3 +1,4 @@
+import { celEachRule, listOf, literal, targets } from "../cel";
 import { cis, objectRule } from "../rule";
 import { roles, rulesOf } from "../rbac";
 import { list } from "../unknown";
@@ -12,6 +13,11 @@ export const noRbacEscalation = objectRule(
     severity: "critical",
     controls: [cis("5.1.8")],
     scanners: { trivy: ["KSV-0043", "KSV-0050", "KSV-0051", "KSV-0052", "KSV-0055"] },
+    cluster: {
+      per: "object",
+      of: [targets.roles],
+      valid: celEachRule(`!${listOf("r", "verbs")}.exists(v, v in ${literal(verbs)})`),
+    },
     remediation: "Remove bind, escalate and impersonate.",
   },
   roles,

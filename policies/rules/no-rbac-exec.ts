@@ -1,3 +1,4 @@
+import { celEachRule, celGrants, targets } from "../cel";
 import { kubernetes, nsa, objectRule } from "../rule";
 import { granted, roles, rulesOf } from "../rbac";
 
@@ -19,6 +20,7 @@ export const noRbacExec = objectRule(
     severity: "high",
     controls: [nsa("Role-based access control"), kubernetes("Role Based Access Control Good Practices")],
     scanners: { trivy: ["KSV-0053", "KSV-0054"] },
+    cluster: { per: "object", of: [targets.roles], valid: celEachRule(`!${celGrants("r", ways, verbs)}`) },
     remediation: "Remove the subresource; for a look inside, use a break-glass role that is bound for an hour.",
   },
   roles,

@@ -1,3 +1,4 @@
+import { celEachRule, celGrants, targets } from "../cel";
 import { cis, objectRule } from "../rule";
 import { granted, roles, rulesOf } from "../rbac";
 import { isUnknown, list } from "../unknown";
@@ -10,6 +11,13 @@ export const noRbacSecrets = objectRule(
     severity: "high",
     controls: [cis("5.1.2")],
     scanners: { trivy: ["KSV-0041", "KSV-0113"] },
+    cluster: {
+      per: "object",
+      of: [targets.roles],
+      valid: celEachRule(
+        `!${celGrants("r", ["secrets"], ["get", "list", "watch"])} || r.?resourceNames.orValue([]).size() > 0`,
+      ),
+    },
     remediation: "Name the Secrets in resourceNames, or mount them.",
   },
   roles,

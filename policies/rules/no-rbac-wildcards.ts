@@ -1,3 +1,4 @@
+import { celEachRule, listOf, targets } from "../cel";
 import { cis, nsa, objectRule } from "../rule";
 import { PolicyRule, roles, rulesOf } from "../rbac";
 import { list } from "../unknown";
@@ -12,6 +13,11 @@ export const noRbacWildcards = objectRule(
     severity: "high",
     controls: [cis("5.1.3"), nsa("Role-based access control")],
     scanners: { trivy: ["KSV-0044", "KSV-0045", "KSV-0046", "KSV-0112"] },
+    cluster: {
+      per: "object",
+      of: [targets.roles],
+      valid: celEachRule(fields.map((field) => `!${listOf("r", field)}.exists(x, x == '*')`).join(" && ")),
+    },
     remediation: "List the API groups, resources and verbs.",
   },
   roles,

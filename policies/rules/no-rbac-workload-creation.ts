@@ -1,3 +1,4 @@
+import { celEachRule, celGrants, targets } from "../cel";
 import { cis, objectRule } from "../rule";
 import { granted, roles, rulesOf } from "../rbac";
 
@@ -20,6 +21,7 @@ export const noRbacWorkloadCreation = objectRule(
     severity: "medium",
     controls: [cis("5.1.4")],
     scanners: { trivy: ["KSV-0048"] },
+    cluster: { per: "object", of: [targets.roles], valid: celEachRule(`!${celGrants("r", kinds, ["create"])}`) },
     remediation: "Leave the making of pods to the graph and to operators with an exemption.",
   },
   roles,

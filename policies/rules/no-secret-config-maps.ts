@@ -1,3 +1,4 @@
+import { celHoldsSecret, celNamesSecret, celSecretLiteral, targets } from "../cel";
 import { cis, nsa, objectRule } from "../rule";
 import { holdsSecret, isSecretLiteral, namesSecret } from "../secrets";
 import { entries } from "../unknown";
@@ -10,6 +11,11 @@ export const noSecretConfigMaps = objectRule(
     severity: "high",
     controls: [cis("5.4.1"), nsa("Secrets")],
     scanners: { trivy: ["KSV-0109", "KSV-01010"] },
+    cluster: {
+      per: "object",
+      of: [targets.configMaps],
+      valid: `!has(object.data) || object.data.all(k, !(${celHoldsSecret("object.data[k]")} || ${celNamesSecret("k")} && !object.data[k].contains('\\n') && ${celSecretLiteral("object.data[k]")}))`,
+    },
     remediation: "Move the value to a Secret and mount that as a file.",
   },
   ["ConfigMap"],

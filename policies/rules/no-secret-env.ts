@@ -1,3 +1,4 @@
+import { celHoldsSecret, celNamesSecret, celSecretLiteral } from "../cel";
 import { cis, containerRule, nsa } from "../rule";
 import { holdsSecret, isSecretLiteral, namesSecret } from "../secrets";
 import { isAbsent, isUnknown, list } from "../unknown";
@@ -9,6 +10,10 @@ export const noSecretEnv = containerRule(
     title: "Secrets do not come as environment variables",
     severity: "high",
     controls: [cis("5.4.1"), nsa("Secrets")],
+    cluster: {
+      per: "container",
+      valid: `c.?env.orValue([]).all(e, !e.?valueFrom.?secretKeyRef.hasValue() && (!has(e.value) || !(${celHoldsSecret("e.value")} || ${celNamesSecret("e.name")} && ${celSecretLiteral("e.value")}))) && c.?envFrom.orValue([]).all(e, !has(e.secretRef))`,
+    },
     remediation: "Mount the Secret as files and give the program the path.",
   },
   (container) => {

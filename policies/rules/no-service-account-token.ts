@@ -9,6 +9,7 @@ export const noServiceAccountToken = podRule(
     severity: "medium",
     controls: [cis("5.1.6"), nsa("Protecting Pod service account tokens")],
     scanners: { trivy: ["KSV-0036"] },
+    cluster: { per: "pod", valid: "!variables.podSpec.?automountServiceAccountToken.orValue(true)" },
     remediation: "Set automountServiceAccountToken to false on the pod.",
   },
   (pod) => (isNot(pod.spec.automountServiceAccountToken, false) ? "mounts a service-account token" : undefined),

@@ -1,3 +1,4 @@
+import { targets } from "../cel";
 import { systemNamespaces } from "../kinds";
 import { cis, nsa, objectRule } from "../rule";
 import { entries, isUnknown } from "../unknown";
@@ -9,6 +10,11 @@ export const podSecurityLabels = objectRule(
     title: "No namespace weakens Pod Security Admission",
     severity: "high",
     controls: [cis("5.2.1"), nsa("Pod security enforcement")],
+    cluster: {
+      per: "object",
+      of: [targets.namespaces],
+      valid: `object.metadata.?labels.orValue({}).all(k, !k.matches('^pod-security[.]kubernetes[.]io/(enforce|audit|warn)$') || object.metadata.labels[k] == 'restricted')`,
+    },
     remediation: "Remove the label, or set it to restricted.",
   },
   ["Namespace"],

@@ -8,6 +8,11 @@ export const priorityClass = podRule(
     title: "Pods have a priority class",
     severity: "low",
     controls: [kubernetes("Pod Priority and Preemption")],
+    cluster: {
+      per: "pod",
+      valid:
+        "variables.podSpec.?priorityClassName.orValue('') != '' && !variables.podSpec.priorityClassName.startsWith('system-')",
+    },
     remediation: "Set priorityClassName to one of the platform's classes; the system-* classes are for kube-system.",
   },
   (pod) => {

@@ -9,6 +9,11 @@ export const probes = containerRule(
     severity: "medium",
     controls: [kubernetes("Configure Liveness, Readiness and Startup Probes")],
     scanners: { kubeScore: ["pod-probes"] },
+    cluster: {
+      per: "container",
+      valid:
+        "variables.finite || variables.owned || !variables.podSpec.containers.exists(o, o.name == c.name) || (has(c.livenessProbe) && has(c.readinessProbe))",
+    },
     remediation: "Add the probe; the Workload kit takes a path or a command for it.",
   },
   (container, pod) => {

@@ -9,6 +9,7 @@ export const readOnlyRootFilesystem = containerRule(
     severity: "medium",
     controls: [cis("5.6.3"), nsa("Immutable container file systems"), trivy("KSV-0014")],
     scanners: { trivy: ["KSV-0014"], kubeScore: ["container-security-context-readonlyrootfilesystem"] },
+    cluster: { per: "container", valid: "c.?securityContext.?readOnlyRootFilesystem.orValue(false)" },
     remediation: "Set securityContext.readOnlyRootFilesystem to true and mount an emptyDir where files are written.",
   },
   (container) =>

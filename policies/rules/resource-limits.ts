@@ -1,3 +1,4 @@
+import { literal } from "../cel";
 import { containerRule, nsa, trivy } from "../rule";
 import { isAbsent } from "../unknown";
 
@@ -12,6 +13,10 @@ export const resourceLimits = containerRule(
     severity: "medium",
     controls: [nsa("Resource policies"), trivy("KSV-0011"), trivy("KSV-0015"), trivy("KSV-0016"), trivy("KSV-0018")],
     scanners: { trivy: ["KSV-0011", "KSV-0015", "KSV-0016", "KSV-0018"], kubeScore: ["container-resources"] },
+    cluster: {
+      per: "container",
+      valid: `${literal(resources)}.all(r, r in c.?resources.?requests.orValue({}) && r in c.?resources.?limits.orValue({}))`,
+    },
     remediation: "Set resources.requests and resources.limits for cpu and memory.",
   },
   (container) => {

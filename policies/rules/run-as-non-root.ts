@@ -15,6 +15,11 @@ export const runAsNonRoot = containerRule(
       nsa("Non-root containers and rootless container engines"),
     ],
     scanners: { trivy: ["KSV-0012", "KSV-0029", "KSV-0105", "KSV-0116", "KSV-0118"] },
+    cluster: {
+      per: "container",
+      valid:
+        "c.?securityContext.?runAsNonRoot.orValue(variables.podContext.?runAsNonRoot.orValue(false)) && c.?securityContext.?runAsUser.orValue(variables.podContext.?runAsUser.orValue(1)) != 0",
+    },
     remediation: "Set securityContext.runAsNonRoot to true on the pod, and a runAsUser that is not 0.",
   },
   (container, pod) => [

@@ -1,3 +1,4 @@
+import { literal } from "../cel";
 import { baseline, podRule } from "../rule";
 import { isUnknown, list } from "../unknown";
 
@@ -23,6 +24,7 @@ export const safeSysctls = podRule(
     severity: "medium",
     controls: [baseline("Sysctls")],
     scanners: { trivy: ["KSV-0026"] },
+    cluster: { per: "pod", valid: `variables.podContext.?sysctls.orValue([]).all(s, s.name in ${literal(safe)})` },
     remediation: "Set the sysctl on the host, in the host component's baseline.",
   },
   (pod) =>

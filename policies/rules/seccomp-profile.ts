@@ -1,3 +1,4 @@
+import { literal } from "../cel";
 import { baseline, cis, containerRule, restricted } from "../rule";
 import { effective } from "../pods";
 import { isUnknown, list } from "../unknown";
@@ -12,6 +13,10 @@ export const seccompProfile = containerRule(
     severity: "medium",
     controls: [cis("5.6.2"), baseline("Seccomp"), restricted("Seccomp")],
     scanners: { trivy: ["KSV-0030", "KSV-0104"], kubeScore: ["container-seccomp-profile"] },
+    cluster: {
+      per: "container",
+      valid: `c.?securityContext.?seccompProfile.?type.orValue(variables.podContext.?seccompProfile.?type.orValue('')) in ${literal(allowed)}`,
+    },
     remediation: "Set securityContext.seccompProfile.type to RuntimeDefault on the pod.",
   },
   (container, pod) => {

@@ -1,3 +1,4 @@
+import { literal } from "../cel";
 import { baseline, podRule } from "../rule";
 import { containersOf, SecurityContext } from "../pods";
 import { isAbsent, isUnknown } from "../unknown";
@@ -21,6 +22,10 @@ export const selinuxOptions = podRule(
     severity: "medium",
     controls: [baseline("SELinux")],
     scanners: { trivy: ["KSV-0025"] },
+    cluster: {
+      per: "pod",
+      valid: `variables.contexts.all(x, x.?seLinuxOptions.?type.orValue('') in ${literal(types)} && x.?seLinuxOptions.?user.orValue('') == '' && x.?seLinuxOptions.?role.orValue('') == '')`,
+    },
     remediation: "Remove seLinuxOptions, or use one of the container_* types alone.",
   },
   (pod) =>

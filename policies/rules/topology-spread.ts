@@ -15,6 +15,11 @@ export const topologySpread = podRule(
         "statefulset-has-host-podantiaffinity",
       ],
     },
+    cluster: {
+      per: "pod",
+      valid:
+        "object.?spec.?replicas.orValue(1) < 2 || variables.podSpec.?topologySpreadConstraints.orValue([]).size() > 0 || variables.podSpec.?affinity.?podAntiAffinity.hasValue()",
+    },
     remediation: "Add topologySpreadConstraints over kubernetes.io/hostname, or a podAntiAffinity.",
   },
   (pod) => {

@@ -13,6 +13,12 @@ export interface Case {
   says: RegExp;
   /** Rules that must refuse it, too. */
   also?: string[];
+  /** Further changes, by path, without which no API server would take the object at all. */
+  with?: Record<string, unknown>;
+  /** The API server needs no policy: its own validation refuses the object. */
+  invalid?: true;
+  /** Nothing is left of it in a pod of its own: the API server fills it in, or pods have no such field. */
+  templateOnly?: true;
 }
 
 /** One resource that is added to the sample, or taken away by name. */
@@ -28,22 +34,21 @@ const pod = "spec.template.spec";
 const first = `${pod}.containers.0`;
 const jobPod = "spec.jobTemplate.spec.template.spec";
 
-const deployment = (rule: string, path: string, value: unknown, says: RegExp, also?: string[]): Case => ({
-  rule,
-  target: "deployment",
-  path,
-  value,
-  says,
-  also,
-});
-const on = (rule: string, target: SampleName, path: string, value: unknown, says: RegExp, also?: string[]): Case => ({
-  rule,
-  target,
-  path,
-  value,
-  says,
-  also,
-});
+type More = Partial<Pick<Case, "also" | "with" | "invalid" | "templateOnly">>;
+
+const on = (
+  rule: string,
+  target: SampleName,
+  path: string,
+  value: unknown,
+  says: RegExp,
+  more: More | string[] = {},
+): Case => ({ rule, target, path, value, says, ...(Array.isArray(more) ? { also: more } : more) });
+const deployment = (rule: string, path: string, value: unknown, says: RegExp, more?: More | string[]): Case =>
+  on(rule, "deployment", path, value, says, more);
+
+/** What the API server wants of HostProcess pods. */
+const windows: More = { also: ["no-host-namespaces"], with: { [`${pod}.hostNetwork`]: true } };
 
 /** Changes that the pack must refuse; at least one for each rule, but for those in `additions`. */
 export const cases: readonly Case[] = [
@@ -52,6 +57,10 @@ export const cases: readonly Case[] = [
     `${first}.securityContext.privileged`,
     true,
     /^Container "api" of Deployment app\/api runs privileged\..*CIS Kubernetes 1\.11\.1 5\.2\.2/,
+    {
+      also: ["no-privilege-escalation"],
+      with: { [`${first}.securityContext.allowPrivilegeEscalation`]: true },
+    },
   ),
   on(
     "no-privileged-containers",
@@ -59,6 +68,10 @@ export const cases: readonly Case[] = [
     `${jobPod}.containers.0.securityContext.privileged`,
     true,
     /of CronJob app\/report/,
+    {
+      also: ["no-privilege-escalation"],
+      with: { [`${jobPod}.containers.0.securityContext.allowPrivilegeEscalation`]: true },
+    },
   ),
   deployment(
     "no-privileged-containers",
@@ -70,26 +83,38 @@ export const cases: readonly Case[] = [
         resources: { requests: { cpu: "1", memory: "1Mi" }, limits: { cpu: "1", memory: "1Mi" } },
         securityContext: {
           privileged: true,
-          allowPrivilegeEscalation: false,
+          allowPrivilegeEscalation: true,
           readOnlyRootFilesystem: true,
           capabilities: { drop: ["ALL"] },
         },
       },
     ],
     /^Init container "init"/,
+    ["no-privilege-escalation"],
   ),
   deployment("no-host-namespaces", `${pod}.hostNetwork`, true, /^The pod of Deployment app\/api sets hostNetwork\./),
   deployment("no-host-namespaces", `${pod}.hostPID`, true, /hostPID/),
   deployment("no-host-namespaces", `${pod}.hostIPC`, true, /hostIPC/),
-  deployment("no-host-process", `${pod}.securityContext.windowsOptions`, { hostProcess: true }, /hostProcess/),
-  deployment("no-host-process", `${first}.securityContext.windowsOptions`, { hostProcess: true }, /hostProcess/),
+  deployment("no-host-process", `${pod}.securityContext.windowsOptions`, { hostProcess: true }, /hostProcess/, windows),
+  deployment(
+    "no-host-process",
+    `${first}.securityContext.windowsOptions`,
+    { hostProcess: true },
+    /hostProcess/,
+    windows,
+  ),
   deployment(
     "allowed-volume-types",
     `${pod}.volumes.0`,
     { name: "root", hostPath: { path: "/" } },
     /volume "root" of type hostPath/,
   ),
-  deployment("allowed-volume-types", `${pod}.volumes.0`, { name: "nfs", nfs: {} }, /of type nfs/),
+  deployment(
+    "allowed-volume-types",
+    `${pod}.volumes.0`,
+    { name: "nfs", nfs: { server: "nfs.example", path: "/" } },
+    /of type nfs/,
+  ),
   deployment("no-host-ports", `${first}.ports.0.hostPort`, 80, /opens host port 80/),
   deployment("no-privilege-escalation", `${first}.securityContext.allowPrivilegeEscalation`, undefined, /may escalate/),
   deployment("no-privilege-escalation", `${first}.securityContext.allowPrivilegeEscalation`, true, /may escalate/),
@@ -109,7 +134,9 @@ export const cases: readonly Case[] = [
   ),
   deployment("run-as-non-root", `${pod}.securityContext.runAsNonRoot`, undefined, /may run as root/),
   deployment("run-as-non-root", `${first}.securityContext.runAsUser`, 0, /runs as user 0/, ["high-user-ids"]),
-  deployment("default-proc-mount", `${first}.securityContext.procMount`, "Unmasked", /as Unmasked/),
+  deployment("default-proc-mount", `${first}.securityContext.procMount`, "Unmasked", /as Unmasked/, {
+    with: { [`${pod}.hostUsers`]: false },
+  }),
   deployment(
     "safe-sysctls",
     `${pod}.securityContext.sysctls`,
@@ -134,7 +161,7 @@ export const cases: readonly Case[] = [
   deployment(
     "no-host-probes",
     `${first}.lifecycle`,
-    { preStop: { httpGet: { host: "example.org" } } },
+    { preStop: { httpGet: { host: "example.org", port: 80 } } },
     /host in preStop/,
   ),
   deployment("high-user-ids", `${pod}.securityContext.runAsUser`, 1000, /runs as user 1000\b/),
@@ -154,19 +181,21 @@ export const cases: readonly Case[] = [
     /mounts a service-account token/,
   ),
   deployment("resource-limits", `${first}.resources.limits.memory`, undefined, /sets no limits\.memory\./),
-  deployment("resource-limits", `${first}.resources.requests`, undefined, /sets no requests\.cpu, requests\.memory\./),
+  deployment("resource-limits", `${first}.resources.requests`, undefined, /sets no requests\.cpu, requests\.memory\./, {
+    templateOnly: true,
+  }),
   deployment("probes", `${first}.livenessProbe`, undefined, /has no liveness probe/),
   deployment("probes", `${first}.readinessProbe`, undefined, /has no readiness probe/),
   deployment("priority-class", `${pod}.priorityClassName`, undefined, /has no priority class/),
   deployment("priority-class", `${pod}.priorityClassName`, "system-node-critical", /claims the priority class/),
-  deployment("topology-spread", `${pod}.topologySpreadConstraints`, undefined, /runs 2 times/),
+  deployment("topology-spread", `${pod}.topologySpreadConstraints`, undefined, /runs 2 times/, { templateOnly: true }),
   deployment(
     "image-digests",
     `${first}.image`,
     "docker.io/library/api:latest",
     /"docker\.io\/library\/api:latest" without a digest/,
   ),
-  deployment("image-digests", `${first}.image`, undefined, /image nothing/),
+  deployment("image-digests", `${first}.image`, undefined, /image nothing/, { invalid: true }),
   deployment("allowed-registries", `${first}.image`, `evil.example/api@${digest}`, /evil\.example\/api/),
   deployment("allowed-registries", `${first}.image`, `someone/api@${digest}`, /docker\.io\/someone\/api/),
   deployment(
@@ -194,11 +223,15 @@ export const cases: readonly Case[] = [
   deployment("no-default-namespace", "metadata.namespace", "default", /default namespace/, ["pod-disruption-budgets"]),
   on("no-secret-config-maps", "configMap", "data.DB_PASSWORD", "hunter2", /under the key "DB_PASSWORD"/),
   on("no-secret-config-maps", "configMap", "data.key", "-----BEGIN EC PRIVATE KEY-----\nx", /under the key "key"/),
-  on("no-long-lived-tokens", "secret", "type", "kubernetes.io/service-account-token", /token without an end/),
+  on("no-long-lived-tokens", "secret", "type", "kubernetes.io/service-account-token", /token without an end/, {
+    with: { "metadata.annotations": { "kubernetes.io/service-account.name": "api" } },
+  }),
   on("no-node-ports", "service", "spec.type", "NodePort", /of type NodePort/),
-  on("no-node-ports", "service", "spec.ports.0.nodePort", 30080, /node port 30080/),
+  on("no-node-ports", "service", "spec.ports.0.nodePort", 30080, /node port 30080/, { invalid: true }),
   on("no-external-ips", "service", "spec.externalIPs", ["10.0.0.1"], /externalIPs/),
-  on("no-external-names", "service", "spec.type", "ExternalName", /ExternalName/),
+  on("no-external-names", "service", "spec.type", "ExternalName", /ExternalName/, {
+    with: { "spec.externalName": "example.org" },
+  }),
   on("ingress-tls", "ingress", "spec.tls", undefined, /^Ingress app\/api has no TLS/),
   on("ingress-tls", "ingress", "spec.rules.0.host", "other.local", /serves other\.local without TLS/),
   on("no-open-network-policies", "openedPolicy", "spec.ingress", [{}], /ingress rule that allows everything/),
@@ -236,7 +269,7 @@ export const cases: readonly Case[] = [
     "no-rbac-control-plane",
     "role",
     "rules.1",
-    { resources: ["serviceaccounts/token"], verbs: ["create"] },
+    { apiGroups: [""], resources: ["serviceaccounts/token"], verbs: ["create"] },
     /serviceaccounts\/token/,
   ),
   on("namespace-network-policies", "networkPolicy", "spec.policyTypes", ["Ingress"], /no NetworkPolicy of type Egress/),

@@ -33,9 +33,10 @@ describe("policy rules", () => {
     );
   });
 
-  for (const { rule, target, path, value, says, also } of cases) {
+  for (const { rule, target, path, value, says, also, with: more = {} } of cases) {
     it(`${rule} refuses ${path} = ${JSON.stringify(value)?.slice(0, 60)} in ${target}`, async () => {
       const resources = sample();
+      for (const [other, needed] of Object.entries(more)) set(resources[target].props, other, needed);
       set(resources[target].props, path, value);
       assertRefused(await run(Object.values(resources)), rule, says, also);
       set(resources[target].props, "metadata.annotations", unknownString);

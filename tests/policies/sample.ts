@@ -86,7 +86,14 @@ export function sample() {
     }),
     edge: object("kubernetes:core/v1:Service", "edge", {
       metadata: inApp("edge"),
-      spec: { type: "LoadBalancer", selector: labels, ports: [{ port: 443 }, { port: 80 }] },
+      spec: {
+        type: "LoadBalancer",
+        selector: labels,
+        ports: [
+          { name: "https", port: 443 },
+          { name: "http", port: 80 },
+        ],
+      },
     }),
     deployment: object("kubernetes:apps/v1:Deployment", "api", {
       metadata: inApp("api"),
@@ -94,7 +101,10 @@ export function sample() {
     }),
     cronJob: object("kubernetes:batch/v1:CronJob", "report", {
       metadata: inApp("report"),
-      spec: { schedule: "0 3 * * *", jobTemplate: { spec: { template: { metadata: {}, spec: podSpec() } } } },
+      spec: {
+        schedule: "0 3 * * *",
+        jobTemplate: { spec: { template: { metadata: {}, spec: { ...podSpec(), restartPolicy: "Never" } } } },
+      },
     }),
     budget: object("kubernetes:policy/v1:PodDisruptionBudget", "api-budget", {
       metadata: inApp("api"),
