@@ -1,4 +1,5 @@
 import { at, KubeApi, KubeApiError, KubeObject } from "./kube-api";
+import { issueCertificates } from "./issuers";
 import { fulfil } from "./wait-for";
 
 /** Nodes that are not there: their pods are Running and Ready without running anything. */
@@ -23,7 +24,7 @@ export interface SimulatedNodesOptions {
 /**
  * Plays kubelet, scheduler, service load balancer, volume provisioner and the operators behind custom resources: pods
  * are bound and become ready (those of Jobs succeed), deleted pods go, claims get volumes, LoadBalancer Services and
- * Ingresses get an address, and custom resources reach the state that their `pulumi.com/waitFor` annotation names.
+ * Ingresses get an address, certificates their Secrets, and custom resources reach the state that their `pulumi.com/waitFor` annotation names.
  */
 export async function simulateNodes(api: KubeApi, options: SimulatedNodesOptions = {}): Promise<SimulatedNodes> {
   const names = options.names ?? ["node-1"];
@@ -37,6 +38,8 @@ export async function simulateNodes(api: KubeApi, options: SimulatedNodesOptions
     });
     await provideVolumes(api);
     await giveAddresses(api, address);
+    // Before the conditions that say so.
+    await issueCertificates(api);
     await fulfil(api);
   };
   const loop = (async () => {
