@@ -16,11 +16,11 @@ function quoted(identifier: string): string {
  * Not one of CloudNativePG's managed roles: of those it takes every membership back that is not in its spec, those in the
  * users that the role itself made included, and sets back the password that Vault has rotated.
  *
- * @param password letters and digits
+ * @param password letters, digits, _ and -
  */
 export function makeLeasingRole(owner: string, password: string): string {
-  if (!/^[A-Za-z0-9]+$/.test(password))
-    throw new Error("the password of the role for Vault must be letters and digits");
+  if (!/^[A-Za-z0-9_-]+$/.test(password))
+    throw new Error("the password of the role for Vault must be letters, digits, _ and -");
   return [
     `CREATE ROLE ${leasingRole} LOGIN CREATEROLE CONNECTION LIMIT 10 PASSWORD '${password}';`,
     `GRANT ${quoted(owner)} TO ${leasingRole} WITH ADMIN OPTION;`,

@@ -5,29 +5,9 @@ import * as fs from "node:fs";
 import * as os from "node:os";
 import * as path from "node:path";
 import { escapeIdentifier, escapeLiteral } from "pg";
+import { load } from "./helpers/load";
 import { MountedSecret, type Postgres, postgres } from "./helpers/postgres";
 import { type Running, ask, running, until } from "./helpers/service";
-
-/** Requests one after another in several lanes until it is told to stop; the answers by status. */
-function load(url: string, lanes: number, write: boolean): () => Promise<Record<number, number>> {
-  const counts: Record<number, number> = {};
-  let on = true;
-  const lane = async (): Promise<void> => {
-    for (let n = 0; on; n++) {
-      const { status } =
-        write && n % 2 === 0
-          ? await ask(`${url}/items`, "POST", { name: "load", quantity: n })
-          : await ask(`${url}/items?limit=1`);
-      counts[status] = (counts[status] ?? 0) + 1;
-    }
-  };
-  const all = Promise.all(Array.from({ length: lanes }, lane));
-  return async () => {
-    on = false;
-    await all;
-    return counts;
-  };
-}
 
 describe("the database", function () {
   this.timeout(60_000);

@@ -6,6 +6,7 @@ import * as os from "node:os";
 import * as path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Client, escapeIdentifier, escapeLiteral } from "pg";
+import { Authority } from "./authority";
 
 /** The newest PostgreSQL of Debian's layout, or the one on PATH. */
 function findBinaries(): string | undefined {
@@ -72,7 +73,8 @@ export async function freePort(): Promise<number> {
 /** A throw-away PostgreSQL server on loopback. It speaks TLS with a certificate of its own CA for `localhost`. */
 export class Postgres {
   readonly folder = fs.mkdtempSync(path.join(os.tmpdir(), "groundwork-pg-"));
-  readonly caFile = path.join(this.folder, "ca.crt");
+  readonly authority = new Authority(path.join(this.folder, "authority"));
+  readonly caFile = this.authority.caFile;
   readonly password = randomBytes(12).toString("hex");
   private readonly bin = binaries();
   private readonly identity = unprivileged();
@@ -80,13 +82,16 @@ export class Postgres {
   private process: ChildProcess | undefined;
   port = 0;
 
+  /** @param mutual refuse everybody but the tests' own superuser without TLS and a certificate of the authority */
+  constructor(private readonly mutual = false) {}
+
   async start(): Promise<void> {
     this.port = await freePort();
     const { uid, gid } = this.identity;
     const passwordFile = path.join(this.folder, "superuser");
     fs.writeFileSync(passwordFile, this.password);
-    this.makeCertificate();
-    for (const name of ["", "superuser", "server.crt", "server.key"]) {
+    this.writeCertificate();
+    for (const name of ["", "superuser"]) {
       if (uid !== undefined) fs.chownSync(path.join(this.folder, name), uid, gid!);
     }
     // Readable for the tests, whoever owns it.
@@ -108,6 +113,15 @@ export class Postgres {
       ],
       { uid, gid, cwd: this.folder, stdio: ["ignore", "ignore", "pipe"] },
     );
+    if (this.mutual) {
+      const rules = [
+        "host all root 127.0.0.1/32 scram-sha-256",
+        // As the platform's own clusters have it.
+        "hostssl all all all scram-sha-256 clientcert=verify-ca",
+        "hostnossl all all all reject",
+      ];
+      fs.writeFileSync(path.join(this.data, "pg_hba.conf"), `${rules.join("\n")}\n`);
+    }
     await this.up();
     process.once("exit", this.kill);
   }
@@ -124,6 +138,7 @@ export class Postgres {
       ssl: "on",
       ssl_cert_file: path.join(this.folder, "server.crt"),
       ssl_key_file: path.join(this.folder, "server.key"),
+      ...(this.mutual && { ssl_ca_file: path.join(this.folder, "clients.crt") }),
     };
     const args = Object.entries(settings).flatMap(([key, value]) => ["-c", `${key}=${value}`]);
     this.process = spawn(path.join(this.bin, "postgres"), ["-D", this.data, ...args], {
@@ -188,42 +203,15 @@ export class Postgres {
     this.process?.kill("SIGQUIT");
   };
 
-  /** A CA and a server certificate, made by the openssl program. Keys never leave the folder. */
-  private makeCertificate(): void {
-    const at = (name: string): string => path.join(this.folder, name);
-    const openssl = (...args: string[]): void => {
-      execFileSync("openssl", args, { stdio: ["ignore", "ignore", "pipe"] });
-    };
-    const key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
-    openssl(
-      "req",
-      "-x509",
-      ...key,
-      "-keyout",
-      at("ca.key"),
-      "-out",
-      at("ca.crt"),
-      "-subj",
-      "/CN=test ca",
-      "-days",
-      "2",
-    );
-    openssl("req", ...key, "-keyout", at("server.key"), "-out", at("server.csr"), "-subj", "/CN=localhost");
-    fs.writeFileSync(at("names"), "subjectAltName=DNS:localhost\n");
-    const signer = ["-CA", at("ca.crt"), "-CAkey", at("ca.key"), "-CAcreateserial"];
-    openssl(
-      "x509",
-      "-req",
-      "-in",
-      at("server.csr"),
-      ...signer,
-      "-out",
-      at("server.crt"),
-      "-days",
-      "2",
-      "-extfile",
-      at("names"),
-    );
+  /** Puts a new server certificate into its files, and the authorities of clients; the server reads them when it reloads. */
+  writeCertificate(signer = this.authority, clients = this.authority.pem): void {
+    const { uid, gid } = this.identity;
+    const { cert, key } = signer.issue({ commonName: "localhost", dnsNames: ["localhost"] });
+    for (const [name, content] of Object.entries({ "server.crt": cert, "server.key": key, "clients.crt": clients })) {
+      const file = path.join(this.folder, name);
+      fs.writeFileSync(file, content, { mode: 0o600 });
+      if (uid !== undefined) fs.chownSync(file, uid, gid!);
+    }
   }
 }
 

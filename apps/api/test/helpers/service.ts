@@ -5,7 +5,7 @@ import type { ItemView } from "../../src/items/item";
 import { safeError } from "../../src/log";
 import type { ProblemBody, Violation } from "../../src/problem";
 import { type Service, startService } from "../../src/service";
-import { type MountedSecret, postgres } from "./postgres";
+import { type MountedSecret, type Postgres, postgres } from "./postgres";
 
 /** A service in this process with its own database, and everything that it logged. */
 export interface Running extends Service {
@@ -23,10 +23,15 @@ export const databaseName = (): string => `test_${process.pid}_${++databases}`;
 
 /**
  * Starts a service on a free port, with its own new database or the one of `secret`, and waits for the schema
- * unless `wait` is false.
+ * unless `wait` is false; on the server that all tests share, or on another.
  */
-export async function running(env: NodeJS.ProcessEnv = {}, secret?: MountedSecret, wait = true): Promise<Running> {
-  const server = await postgres();
+export async function running(
+  env: NodeJS.ProcessEnv = {},
+  secret?: MountedSecret,
+  wait = true,
+  from?: Postgres,
+): Promise<Running> {
+  const server = from ?? (await postgres());
   const mounted = secret ?? (await server.makeDatabase(databaseName()));
   const logs: string[] = [];
   const sink = new Writable({
