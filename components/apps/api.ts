@@ -1,4 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
+import { issueCertificate, type Issuer } from "../pki";
 import {
   Endpoint,
   HardenedDeployment,
@@ -28,6 +29,11 @@ export interface ApiArgs {
   cache?: Endpoint;
   /** Logins with a lease and a client certificate. @default the password of the database's owner, and no certificate */
   vault?: ApiVault;
+  /**
+   * Signs the certificate that the API shows as a client, where Vault gives none: cert-manager renews it.
+   * @default none is shown
+   */
+  clients?: Issuer;
   /** @default 1 */
   replicas?: number;
   /** @default 50m/96Mi requested, 1 core/192Mi at most */
@@ -39,6 +45,8 @@ export interface ApiArgs {
 const port = 3000;
 /** Port for probes and scrapers, which no route of the edge leads to. */
 const operationsPort = 9464;
+/** Folder of the client certificate that does not come from Vault. */
+const clientFolder = `${mountRoot}/client-tls`;
 
 /** The files that Vault Agent writes: a login in one document, a certificate with its key in one file, so never half of either. */
 const agentFiles = { login: "db.json", certificate: "client.pem" };
@@ -61,6 +69,7 @@ export class Api extends pulumi.ComponentResource {
   constructor(name: string, args: ApiArgs, opts?: pulumi.ComponentResourceOptions) {
     super("groundwork:apps:Api", name, {}, opts);
     const { cache, vault } = args;
+    const client = vault || !args.clients ? undefined : this.certify(name, args.namespace, args.clients);
     const deployment = new HardenedDeployment(
       name,
       {
@@ -71,6 +80,7 @@ export class Api extends pulumi.ComponentResource {
           ...(cache ? [mountedAs(cache, "cache")] : []),
         ],
         vault: vault && { ...vault, files: planFiles(name, vault) },
+        files: client && [{ path: clientFolder, from: { secret: client }, keys: ["tls.crt", "tls.key"] }],
         // The user of the image's own.
         identity: { uid: 10001, gid: 10001 },
         container: {
@@ -87,6 +97,7 @@ export class Api extends pulumi.ComponentResource {
               DB_LOGIN: `${vaultSecrets}/${agentFiles.login}`,
               CLIENT_CERT: `${vaultSecrets}/${agentFiles.certificate}`,
             }),
+            ...(client && { CLIENT_CERT: `${clientFolder}/tls.crt`, CLIENT_KEY: `${clientFolder}/tls.key` }),
             ...(cache && { CACHE_DIR: `${mountRoot}/cache`, CACHE_CA: `${mountRoot}/cache-ca/ca.crt` }),
           },
           ports: { http: port, ops: operationsPort },
@@ -104,6 +115,13 @@ export class Api extends pulumi.ComponentResource {
     // Another name: whoever uses both gets policies for each.
     this.operations = { ...deployment.endpoint("ops"), name: `${name}-ops` };
     this.registerOutputs({});
+  }
+
+  /** The Secret with the API's client certificate. */
+  private certify(name: string, namespace: PlatformNamespace, issuer: Issuer): pulumi.Output<string> {
+    const opts = { parent: this, deletedWith: namespace.resource };
+    const wanted = { issuer, namespace, dnsNames: [], commonName: name, usages: ["client auth" as const] };
+    return issueCertificate(`${name}-client`, wanted, opts).secret;
   }
 }
 

@@ -43,7 +43,11 @@ describe("migrations", function () {
   const open: Database[] = [];
   const connect = (): Database => {
     const { database } = readConfig({ DB_DIR: secret.folder, DB_CA: server.caFile });
-    const made = new Database(database, silent, { retried: () => undefined, reloaded: () => undefined });
+    const made = new Database(database, silent, {
+      retried: () => undefined,
+      reloaded: () => undefined,
+      certified: () => undefined,
+    });
     open.push(made);
     return made;
   };
