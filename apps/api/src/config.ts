@@ -100,7 +100,7 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
           caFile: path.resolve(env["CACHE_CA"] || "/etc/groundwork/cache-ca/ca.crt"),
           client,
           ttl: whole("CACHE_TTL_MS", 5000, 100, 600_000),
-          timeout: whole("CACHE_TIMEOUT_MS", 100, 5, 5000),
+          timeout: whole("CACHE_TIMEOUT_MS", 200, 5, 5000),
         }
       : undefined,
     drainDelay: whole("DRAIN_DELAY_MS", 3000, 0, 60000),

@@ -188,16 +188,16 @@ describe("what was written lately", () => {
     assert.equal(recent.floorOf("one"), 0);
   });
 
-  it("believes nothing for a while, when the cache could not be told or there was too much to remember", () => {
+  it("believes no list for a while when the cache could not be told, and nothing when there was too much to remember", () => {
     let now = 0;
     const recent = new RecentWrites(100, 3, () => now);
-    recent.suspect();
-    assert.equal(recent.trusted, false);
+    recent.suspectLists();
+    assert.deepEqual([recent.itemsTrusted, recent.listsTrusted], [true, false]);
     now = 100;
-    assert.equal(recent.trusted, true);
+    assert.equal(recent.listsTrusted, true);
     for (let n = 0; n < 4; n++) recent.note(randomUUID(), 1);
-    assert.equal(recent.trusted, false);
+    assert.deepEqual([recent.itemsTrusted, recent.listsTrusted], [false, false]);
     now = 201;
-    assert.equal(recent.trusted, true);
+    assert.deepEqual([recent.itemsTrusted, recent.listsTrusted], [true, true]);
   });
 });

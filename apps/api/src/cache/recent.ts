@@ -10,7 +10,8 @@ const MOST = 10_000;
  */
 export class RecentWrites {
   private readonly floors = new Map<string, { floor: Floor; until: number }>();
-  private suspectUntil = 0;
+  private listsUntil = 0;
+  private allUntil = 0;
 
   /** @param window milliseconds after which no value from before a write can be in the cache any more */
   constructor(
@@ -30,7 +31,7 @@ export class RecentWrites {
     for (const [oldest, { until }] of this.floors) {
       if (until > this.now()) {
         if (this.floors.size <= this.most) break;
-        this.suspectUntil = Math.max(this.suspectUntil, until);
+        this.allUntil = Math.max(this.allUntil, until);
       }
       this.floors.delete(oldest);
     }
@@ -42,13 +43,21 @@ export class RecentWrites {
     return found && found.until > this.now() ? found.floor : 0;
   }
 
-  /** The cache could not be told about a write: nothing in it is believed until all of it has expired. */
-  suspect(): void {
-    this.suspectUntil = this.now() + this.window;
+  /**
+   * The cache could not be told about a write: no list in it is believed until all of them have expired. Items are: what
+   * was written is remembered one by one.
+   */
+  suspectLists(): void {
+    this.listsUntil = this.now() + this.window;
   }
 
-  /** Whether the cache may be believed. */
-  get trusted(): boolean {
-    return this.now() >= this.suspectUntil;
+  /** Whether the cache may be believed about items. */
+  get itemsTrusted(): boolean {
+    return this.now() >= this.allUntil;
+  }
+
+  /** Whether the cache may be believed about lists. */
+  get listsTrusted(): boolean {
+    return this.itemsTrusted && this.now() >= this.listsUntil;
   }
 }

@@ -40,14 +40,14 @@ export class CachedItems implements Items {
   }
 
   async get(id: string): Promise<Item | undefined> {
-    if (!this.believed || this.recent.floorOf(id) === Infinity) {
+    if (!this.cache.usable || !this.recent.itemsTrusted || this.recent.floorOf(id) === Infinity) {
       this.events.read("item", "bypass");
       return this.store.get(id);
     }
     const found = await this.cache.ask((client) => client.get(itemKey(id)));
     const item = parsed(found?.answer, revived);
     // Looked at after the answer: this process may have written meanwhile.
-    if (item && item.id === id && this.believed && item.version >= this.recent.floorOf(id)) {
+    if (item && item.id === id && this.recent.itemsTrusted && item.version >= this.recent.floorOf(id)) {
       this.events.read("item", "hit");
       return item;
     }
@@ -61,7 +61,7 @@ export class CachedItems implements Items {
   }
 
   async list(limit: number, place?: Place): Promise<Item[]> {
-    const generation = this.believed
+    const generation = this.recent.listsTrusted
       ? // Names a generation where there is none, and says which one there is.
         await this.cache.ask(async (client) => {
           const made = randomUUID();
@@ -75,7 +75,7 @@ export class CachedItems implements Items {
     const key = listKey(generation.answer, limit, place);
     const found = await this.cache.ask((client) => client.get(key));
     const items = parsed(found?.answer, revivedAll);
-    if (items && this.believed) {
+    if (items && this.recent.listsTrusted) {
       this.events.read("list", "hit");
       return items;
     }
@@ -119,10 +119,6 @@ export class CachedItems implements Items {
     );
   }
 
-  private get believed(): boolean {
-    return this.cache.usable && this.recent.trusted;
-  }
-
   /**
    * Does the change, then has it forgotten what the cache held. A change with an unknown outcome counts as done, and so does
    * one that found another version than expected: the client has read an old one and will read again.
@@ -145,7 +141,7 @@ export class CachedItems implements Items {
     const done = await this.cache.ask((client) =>
       Promise.all([client.set(GENERATION, randomUUID()), id === undefined ? 0 : client.del(itemKey(id))]),
     );
-    if (!done) this.recent.suspect();
+    if (!done) this.recent.suspectLists();
   }
 
   /** Nobody waits for it. */
