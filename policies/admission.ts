@@ -3,7 +3,7 @@ import { literal } from "./cel";
 import type { Level } from "./config";
 import type { Exemption } from "./exemptions";
 import { systemNamespaces } from "./kinds";
-import type { AdmissionTarget, ClusterForm, Rule } from "./rule";
+import type { AdmissionTarget, ClusterForm, Rule, RuleConfig } from "./rule";
 
 /** What the API server does with an object that breaks a rule. */
 export type AdmissionMode = "Deny" | "Warn" | "Audit";
@@ -15,6 +15,8 @@ export interface AdmissionOptions {
   exemptNamespaces?: readonly string[];
   /** Levels that the stack gives single rules: `advisory` warns, `disabled` leaves the rule out. @default none */
   levels?: Readonly<Record<string, Level>>;
+  /** What the stack tells single rules, such as the bounds of quotas. @default nothing */
+  settings?: Readonly<Record<string, RuleConfig>>;
   /** Accounts beside {@link systemAccounts} whose requests are not judged. @default none */
   exemptAccounts?: readonly string[];
   /** The clock; for tests. */
@@ -87,9 +89,12 @@ const optional = (of: string, field: string): string => `${of}.?${field}`;
 const podFields = ["spec", "template"];
 const objectFields = ["spec", "data", "rules", "roleRef", "subjects", "type", "metadata.?labels"];
 
-function validation(rule: Rule, form: ClusterForm) {
+function validation(rule: Rule, form: ClusterForm, config: RuleConfig) {
   const what = `${rule.title}. ${rule.remediation} (groundwork: ${rule.id})`;
-  if (form.per !== "container") return { expression: form.valid, message: what, reason: "Forbidden" };
+  if (form.per !== "container") {
+    const expression = typeof form.valid === "string" ? form.valid : form.valid(config);
+    return { expression, message: what, reason: "Forbidden" };
+  }
   const bad = `variables.containers.filter(c, !(${form.valid})).map(c, c.name).join(', ')`;
   return {
     expression: `variables.containers.all(c, ${form.valid})`,
@@ -146,7 +151,7 @@ export function admissionPolicies(rules: readonly Rule[], options: AdmissionOpti
             },
             matchConditions,
             ...(form.per !== "object" && { variables: podVariables }),
-            validations: [validation(rule, form)],
+            validations: [validation(rule, form, options.settings?.[rule.id] ?? {})],
           },
         },
         binding: { metadata: { name }, spec: { policyName: name, validationActions } },

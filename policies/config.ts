@@ -1,4 +1,5 @@
 import { ruleFacts } from "./rule-facts";
+import type { WorldPorts } from "./world";
 
 /** What a stack is for. */
 export type Environment = "development" | "staging" | "production";
@@ -12,6 +13,8 @@ export interface PackSettings {
   enforcement: Record<string, Level | { level: Level }>;
   /** Most that the ResourceQuota of one namespace may give. */
   quota: QuotaBounds;
+  /** Ports that may be open to everyone. */
+  worldPorts: WorldPorts;
 }
 
 /** Sums over all pods of a namespace. */
@@ -30,7 +33,7 @@ const productionOnly = ["data-store-backups"];
  * The pack's configuration for a stack. `all` does not reach critical rules: those are lowered by name only, and there the
  * settings ask for a reason and a date.
  */
-export function packConfig({ environment, enforcement, quota }: PackSettings): PackConfig {
+export function packConfig({ environment, enforcement, quota, worldPorts }: PackSettings): PackConfig {
   const levelOf = (value: Level | { level: Level } | undefined) => (typeof value === "object" ? value.level : value);
   const everything = levelOf(enforcement["all"]) ?? "mandatory";
   return Object.fromEntries(
@@ -43,6 +46,7 @@ export function packConfig({ environment, enforcement, quota }: PackSettings): P
           enforcementLevel: levelOf(enforcement[rule]) ?? eased,
           ...(takes?.includes("environment") && { environment }),
           ...(takes?.includes("quota") && { quota }),
+          ...(takes?.includes("worldPorts") && { worldPorts }),
         },
       ];
     }),

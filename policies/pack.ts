@@ -54,8 +54,9 @@ function resourcePolicy(
   return {
     ...describePolicy(rule),
     validateResource: (args, report) => {
-      const { urn, type, name, props, provider } = args;
-      const resource = toResource({ urn, type, name, props, provider: provider?.urn, secrets: marks.of(urn) });
+      const { urn, type, name, props, provider, opts } = args;
+      const { protect } = opts;
+      const resource = toResource({ urn, type, name, props, provider: provider?.urn, secrets: marks.of(urn), protect });
       seen.set(urn, resource);
       exemptions.consider(rule.id, resource);
       rule.check(resource, reporter(rule, resource, exemptions, report), args.getConfig());
@@ -68,8 +69,8 @@ function stackPolicy(rule: StackRule, exemptions: Exemptions, seen: Seen): Stack
     ...describePolicy(rule),
     validateStack: (args, report) => {
       const resources = args.resources.map(
-        ({ urn, type, name, props, provider }) =>
-          seen.get(urn) ?? toResource({ urn, type, name, props, provider: provider?.urn }),
+        ({ urn, type, name, props, provider, opts }) =>
+          seen.get(urn) ?? toResource({ urn, type, name, props, provider: provider?.urn, protect: opts.protect }),
       );
       const at = (resource: Resource | undefined, what: string) => reporter(rule, resource, exemptions, report)(what);
       rule.check(resources, at, args.getConfig());

@@ -24,6 +24,8 @@ export interface Resource {
   provider?: string;
   /** Paths of the values that the program marked as secret, such as `data.password`. */
   secrets: readonly string[];
+  /** The engine refuses to delete it. */
+  protect: boolean;
   /** Set for resources that are Kubernetes objects, not for charts and other components. */
   object?: KubernetesObject;
 }
@@ -36,6 +38,7 @@ export interface RawResource {
   props: Record<string, any>;
   provider?: string;
   secrets?: readonly string[];
+  protect?: boolean;
 }
 
 /** Modules of the Kubernetes SDK whose resources are components or clients and not objects. */
@@ -44,7 +47,7 @@ const notObjects = /^kubernetes:(helm\.sh|yaml|kustomize)\//;
 /** Reads a resource once for all rules. */
 export function toResource(raw: RawResource): Resource {
   const props = withoutTraps(raw.props);
-  return { ...raw, props, secrets: raw.secrets ?? [], object: toObject(raw, props) };
+  return { ...raw, props, secrets: raw.secrets ?? [], protect: raw.protect ?? false, object: toObject(raw, props) };
 }
 
 function toObject(raw: RawResource, props: Record<string, any>): KubernetesObject | undefined {

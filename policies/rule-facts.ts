@@ -4,7 +4,7 @@ export interface RuleFacts {
   /** The pack can mend a violation itself where its level is `remediate`. */
   remediates?: true;
   /** Which of the stack's settings it is told. */
-  takes?: readonly ("environment" | "quota")[];
+  takes?: readonly ("environment" | "quota" | "worldPorts")[];
 }
 
 /** Every rule by its id. Made by `npx ts-node policies/table.ts`; a test keeps it true. */
@@ -47,9 +47,11 @@ export const ruleFacts: Readonly<Record<string, RuleFacts>> = {
   "no-open-network-policies": { severity: "high" },
   "no-default-namespace": { severity: "medium" },
   "pod-security-labels": { severity: "high" },
+  "namespace-pod-security": { severity: "high" },
   "namespace-network-policies": { severity: "high" },
   "namespace-limit-range": { severity: "medium" },
   "namespace-resource-quota": { severity: "medium" },
+  "resource-quota-bounds": { severity: "medium", takes: ["quota"] },
   "namespace-default-account": { severity: "medium" },
   "no-cluster-admin": { severity: "critical" },
   "no-anonymous-bindings": { severity: "critical" },
@@ -60,9 +62,18 @@ export const ruleFacts: Readonly<Record<string, RuleFacts>> = {
   "no-rbac-secrets": { severity: "high" },
   "no-rbac-workload-creation": { severity: "medium" },
   "no-rbac-control-plane": { severity: "high" },
-  "explicit-provider": { severity: "high" },
-  "no-helm-release": { severity: "high" },
+  "key-strength": { severity: "high" },
+  "certificate-lifetimes": { severity: "medium" },
   "no-host-command-secrets": { severity: "critical" },
   "quiet-secret-commands": { severity: "high" },
   "ssh-keys-only": { severity: "high" },
+  "no-password-logins": { severity: "critical" },
+  "host-firewall-ports": { severity: "critical", takes: ["worldPorts"] },
+  "cloud-firewall-ports": { severity: "critical", takes: ["worldPorts"] },
+  "cloud-server-firewall": { severity: "high" },
+  "cloud-server-keys": { severity: "high" },
+  "cloud-delete-protection": { severity: "high", takes: ["environment"] },
+  "explicit-provider": { severity: "high" },
+  "no-helm-release": { severity: "high" },
+  "protected-data": { severity: "high", takes: ["environment"] },
 };

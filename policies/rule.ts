@@ -56,7 +56,7 @@ export type ClusterForm =
   /** Judged for each container as `c`, or for each pod, of anything that makes pods. */
   | { per: "container" | "pod"; valid: string }
   /** Judged for each object of these kinds. */
-  | { per: "object"; of: readonly AdmissionTarget[]; valid: string };
+  | { per: "object"; of: readonly AdmissionTarget[]; valid: string | ((config: RuleConfig) => string) };
 
 /** What a rule is, apart from its check. */
 export interface RuleMetadata {
@@ -140,15 +140,15 @@ function podsRule(metadata: RuleMetadata, check: (pod: Pod, report: Report, conf
 export function objectRule(
   metadata: RuleMetadata,
   kinds: readonly string[],
-  check: (props: Record<string, any>, resource: Resource) => Finding,
+  check: (props: Record<string, any>, resource: Resource, config: RuleConfig) => Finding,
 ): ResourceRule {
   return {
     ...metadata,
     scope: "resource",
-    check: (resource, report) => {
+    check: (resource, report, config) => {
       const object = resource.object;
       if (!object || (kinds.length > 0 && !kinds.includes(object.kind))) return;
-      for (const what of all(check(resource.props, resource))) report(`${describe(resource)} ${what}`);
+      for (const what of all(check(resource.props, resource, config))) report(`${describe(resource)} ${what}`);
     },
   };
 }

@@ -73,7 +73,9 @@ export const factsFile = path.join(__dirname, "rule-facts.ts");
 /** That file's text. */
 export function facts(): string {
   const line = (rule: Rule): string => {
-    const takes = ["environment", "quota"].filter((key) => rule.configSchema?.properties?.[key] !== undefined);
+    const takes = ["environment", "quota", "worldPorts"].filter(
+      (key) => rule.configSchema?.properties?.[key] !== undefined,
+    );
     const parts = [
       `severity: "${rule.severity}"`,
       ...(rule.scope === "resource" && rule.remediate ? ["remediates: true"] : []),
@@ -88,7 +90,7 @@ export function facts(): string {
     "  /** The pack can mend a violation itself where its level is `remediate`. */",
     "  remediates?: true;",
     "  /** Which of the stack's settings it is told. */",
-    '  takes?: readonly ("environment" | "quota")[];',
+    '  takes?: readonly ("environment" | "quota" | "worldPorts")[];',
     "}",
     "",
     "/** Every rule by its id. Made by `npx ts-node policies/table.ts`; a test keeps it true. */",

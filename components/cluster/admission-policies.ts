@@ -11,6 +11,8 @@ export interface AdmissionPoliciesArgs {
   enforcement?: AdmissionMode;
   /** Levels that the stack gives single rules: `advisory` warns, `disabled` leaves the rule out. @default none */
   levels?: Readonly<Record<string, Level | { level: Level }>>;
+  /** What the stack tells single rules, as `packConfig` makes it of the settings. @default nothing */
+  settings?: Readonly<Record<string, object>>;
   /** Namespaces that are left alone besides kube-system, kube-public and kube-node-lease. @default none */
   exemptNamespaces?: string[];
   /** Accounts whose requests are not judged, besides Kubernetes' and K3s's own. @default none */
@@ -38,6 +40,7 @@ export class AdmissionPolicies extends pulumi.ComponentResource {
     const planned = admissionPolicies(rules, {
       mode: args.enforcement ?? "Deny",
       exemptions: args.exemptions ?? ownExemptions,
+      settings: args.settings,
       exemptNamespaces: args.exemptNamespaces,
       exemptAccounts: args.exemptAccounts,
       levels: Object.fromEntries(levels) as Record<string, Level>,

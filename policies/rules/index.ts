@@ -1,16 +1,24 @@
 import { allowedRegistries } from "./allowed-registries";
 import { allowedVolumeTypes } from "./allowed-volume-types";
 import { apparmorProfile } from "./apparmor-profile";
+import { certificateLifetimes } from "./certificate-lifetimes";
+import { cloudDeleteProtection } from "./cloud-delete-protection";
+import { cloudFirewallPorts } from "./cloud-firewall-ports";
+import { cloudServerFirewall } from "./cloud-server-firewall";
+import { cloudServerKeys } from "./cloud-server-keys";
 import { defaultProcMount } from "./default-proc-mount";
 import { dropAllCapabilities } from "./drop-all-capabilities";
 import { explicitProvider } from "./explicit-provider";
 import { highUserIds } from "./high-user-ids";
+import { hostFirewallPorts } from "./host-firewall-ports";
 import { imageDigests } from "./image-digests";
 import { ingressTls } from "./ingress-tls";
+import { keyStrength } from "./key-strength";
 import { loadBalancerPorts } from "./load-balancer-ports";
 import { namespaceDefaultAccount } from "./namespace-default-account";
 import { namespaceLimitRange } from "./namespace-limit-range";
 import { namespaceNetworkPolicies } from "./namespace-network-policies";
+import { namespacePodSecurity } from "./namespace-pod-security";
 import { namespaceResourceQuota } from "./namespace-resource-quota";
 import { noAnonymousBindings } from "./no-anonymous-bindings";
 import { noClusterAdmin } from "./no-cluster-admin";
@@ -28,6 +36,7 @@ import { noHostProcess } from "./no-host-process";
 import { noLongLivedTokens } from "./no-long-lived-tokens";
 import { noNodePorts } from "./no-node-ports";
 import { noOpenNetworkPolicies } from "./no-open-network-policies";
+import { noPasswordLogins } from "./no-password-logins";
 import { noPodPatches } from "./no-pod-patches";
 import { noPrivilegeEscalation } from "./no-privilege-escalation";
 import { noPrivilegedContainers } from "./no-privileged-containers";
@@ -45,9 +54,11 @@ import { podDisruptionBudgets } from "./pod-disruption-budgets";
 import { podSecurityLabels } from "./pod-security-labels";
 import { priorityClass } from "./priority-class";
 import { probes } from "./probes";
+import { protectedData } from "./protected-data";
 import { quietSecretCommands } from "./quiet-secret-commands";
 import { readOnlyRootFilesystem } from "./read-only-root-filesystem";
 import { resourceLimits } from "./resource-limits";
+import { resourceQuotaBounds } from "./resource-quota-bounds";
 import { runAsNonRoot } from "./run-as-non-root";
 import { safeSysctls } from "./safe-sysctls";
 import { seccompProfile } from "./seccomp-profile";
@@ -105,9 +116,11 @@ export const ruleGroups: readonly { title: string; rules: readonly Rule[] }[] = 
     rules: [
       noDefaultNamespace,
       podSecurityLabels,
+      namespacePodSecurity,
       namespaceNetworkPolicies,
       namespaceLimitRange,
       namespaceResourceQuota,
+      resourceQuotaBounds,
       namespaceDefaultAccount,
     ],
   },
@@ -125,10 +138,22 @@ export const ruleGroups: readonly { title: string; rules: readonly Rule[] }[] = 
       noRbacControlPlane,
     ],
   },
+  { title: "Keys and certificates", rules: [keyStrength, certificateLifetimes] },
   {
-    title: "The graph and the hosts",
-    rules: [explicitProvider, noHelmRelease, noHostCommandSecrets, quietSecretCommands, sshKeysOnly],
+    title: "Machines and the cloud",
+    rules: [
+      noHostCommandSecrets,
+      quietSecretCommands,
+      sshKeysOnly,
+      noPasswordLogins,
+      hostFirewallPorts,
+      cloudFirewallPorts,
+      cloudServerFirewall,
+      cloudServerKeys,
+      cloudDeleteProtection,
+    ],
   },
+  { title: "The graph as a whole", rules: [explicitProvider, noHelmRelease, protectedData] },
 ];
 
 /** All rules, flat. */

@@ -63,6 +63,8 @@ const quota = (what: string, cores: string, size: string) =>
     })
     .prefault({});
 
+const ports = z.array(z.int().min(1).max(65535));
+
 /** What the policy pack is told about a stack. */
 export const policiesSchema = z
   .strictObject({
@@ -86,6 +88,13 @@ export const policiesSchema = z
       })
       .prefault({})
       .describe("Most that the ResourceQuota of one namespace may give."),
+    worldPorts: z
+      .strictObject({
+        tcp: ports.default([80, 443]).describe("TCP ports. Default: 80 and 443."),
+        udp: ports.default([51820]).describe("UDP ports. Default: 51820, WireGuard."),
+      })
+      .prefault({})
+      .describe("Ports that firewalls may open to everyone."),
   })
   .prefault({});
 

@@ -47,6 +47,10 @@ const on = (
 const deployment = (rule: string, path: string, value: unknown, says: RegExp, more?: More | string[]): Case =>
   on(rule, "deployment", path, value, says, more);
 
+/** A firewall with one rule. */
+const nft = (policy: string, rule: string): string =>
+  `table inet x {\n  chain input {\n    type filter hook input priority 0; ${policy}\n    ${rule}\n  }\n}\n`;
+
 /** What the API server wants of HostProcess pods. */
 const windows: More = { also: ["no-host-namespaces"], with: { [`${pod}.hostNetwork`]: true } };
 
@@ -305,6 +309,67 @@ export const cases: readonly Case[] = [
   on("load-balancer-ports", "edge", "spec.ports.1.port", 5432, /^Service app\/edge opens port 5432 to the world/),
   on("namespace-default-account", "defaultAccount", "automountServiceAccountToken", true, /of namespace "app" mounts/),
   on("namespace-default-account", "defaultAccount", "metadata.name", "other", /of namespace "app" mounts its token/),
+  on("resource-quota-bounds", "quota", "spec.hard.requests.cpu", "4500m", /gives requests\.cpu 4500m, more than 4\./),
+  on("resource-quota-bounds", "quota", "spec.hard.limits.memory", "20Gi", /limits\.memory 20Gi, more than 16Gi/),
+  on("resource-quota-bounds", "quota", "spec.hard.limits.cpu", undefined, /bounds no limits\.cpu/),
+  on("namespace-pod-security", "namespace", "metadata.labels", { a: "b" }, /has no label pod-security/),
+  on("key-strength", "key", "ecdsaCurve", undefined, /makes a key of the curve P224/),
+  on("key-strength", "key", "algorithm", "RSA", /RSA of 2048 bits/),
+  on("key-strength", "certificate", "spec.privateKey", undefined, /^Certificate app\/api makes a key of RSA of 2048/),
+  on("key-strength", "certificate", "spec.privateKey", { algorithm: "RSA", size: 2048 }, /RSA of 2048 bits/),
+  on("certificate-lifetimes", "root", "validityPeriodHours", 175_200, /valid for 175200 hours, more than 87672/),
+  on("certificate-lifetimes", "root", "isCaCertificate", undefined, /87600 hours, more than 2160/),
+  on("certificate-lifetimes", "leaf", "validityPeriodHours", 8_760, /8760 hours, more than 2160/),
+  on("certificate-lifetimes", "certificate", "spec.duration", "2161h", /^Certificate app\/api is valid for 2161 hours/),
+  on("certificate-lifetimes", "certificate", "spec.duration", "9600h", /more than 9552/, {
+    with: { "spec.issuerRef.name": "letsencrypt-prod" },
+  }),
+  on("certificate-lifetimes", "certificate", "spec.duration", "87673h", /more than 87672/, {
+    with: { "spec.isCA": true },
+  }),
+  on(
+    "no-password-logins",
+    "baseline",
+    "stdin",
+    "PasswordAuthentication yes\n",
+    /lets SSH ask for passwords in "stdin"/,
+  ),
+  on("no-password-logins", "baseline", "stdin", "  PermitRootLogin yes\n", /lets root log in/),
+  on("no-password-logins", "baseline", "stdin", "put 644 '/etc/ssh/sshd_config.d/x' <<E\nE\n", /leaves passwords on/),
+  on("no-password-logins", "baseline", "create", 'echo "root:$1" | chpasswd', /sets a user's password in "create"/),
+  on("no-password-logins", "server", "userData", "#cloud-config\nssh_pwauth: yes\n", /switch SSH passwords on/),
+  on("no-password-logins", "server", "userData", "users:\n- name: a\n  plain_text_passwd: b\n", /set a password/),
+  on(
+    "host-firewall-ports",
+    "baseline",
+    "stdin",
+    nft("policy drop;", "tcp dport { 443, 6443 } accept"),
+    /tcp port 6443 to/,
+  ),
+  on("host-firewall-ports", "baseline", "stdin", nft("policy drop;", "udp dport 1-65535 accept"), /udp port 1-65535/),
+  on(
+    "host-firewall-ports",
+    "baseline",
+    "stdin",
+    nft("policy drop;", "ip saddr 0.0.0.0/0 accept"),
+    /accepts everything/,
+  ),
+  on(
+    "host-firewall-ports",
+    "baseline",
+    "stdin",
+    nft("policy accept;", "iif lo accept"),
+    /accepts what no rule is about/,
+  ),
+  on("cloud-firewall-ports", "firewall", "rules.0.port", "22", /opens tcp port 22 to the world/),
+  on("cloud-firewall-ports", "firewall", "rules.0.port", "any", /opens tcp port any/),
+  on("cloud-firewall-ports", "firewall", "rules.0.port", "440-443", /opens tcp port 440-443/),
+  on("cloud-firewall-ports", "firewall", "rules.2.sourceIps", ["::/0"], /opens tcp port 22/),
+  on("cloud-firewall-ports", "firewall", "rules.0.protocol", "gre", /opens gre port 443/),
+  on("cloud-server-firewall", "server", "firewallIds", undefined, /"server-1" has no firewall/),
+  on("cloud-server-keys", "server", "sshKeys", [], /has no SSH key/),
+  on("cloud-delete-protection", "server", "rebuildProtection", undefined, /lacks rebuildProtection/),
+  on("cloud-delete-protection", "volume", "deleteProtection", false, /Volume "server-1-data" lacks deleteProtection/),
   on("ssh-keys-only", "command", "connection.password", "hunter2", /password in its connection/),
   on("ssh-keys-only", "command", "connection.privateKey", undefined, /no key in its connection/),
   on("no-host-command-secrets", "command", "create", "k3s server --token=hunter2", /has token in its script "create"/),
@@ -324,6 +389,13 @@ const kubernetes = (type: string, name: string, props: Record<string, unknown>):
 
 /** Resources that the pack must refuse, or miss. */
 export const additions: readonly Addition[] = [
+  {
+    rule: "protected-data",
+    add: kubernetes("kubernetes:core/v1:PersistentVolumeClaim", "data", {
+      metadata: { name: "data", namespace: "app" },
+    }),
+    says: /^PersistentVolumeClaim app\/data holds data and is not protected/,
+  },
   {
     rule: "namespace-network-policies",
     remove: "networkPolicy",

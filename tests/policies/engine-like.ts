@@ -19,6 +19,8 @@ export interface TestResource {
   urn?: string;
   /** URN of the provider. Default: an explicit one for Kubernetes resources. */
   provider?: string | null;
+  /** @default false */
+  protect?: boolean;
 }
 
 /** What a policy reported. */
@@ -106,7 +108,7 @@ function toArgs(resource: TestResource, config: object): ResourceValidationArgs 
     name: resource.name,
     urn: urnOf(resource),
     props: unknownCheckingProxy(revealed(resource.props) as Record<string, unknown>),
-    opts: options,
+    opts: { ...options, protect: resource.protect ?? false },
     stackTags: new Map(),
     ...(provider && { provider: { ...provider, type: "", name: "", props: {} } }),
     isType: () => false,

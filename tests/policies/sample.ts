@@ -42,6 +42,26 @@ const podSpec = () => ({
   ],
 });
 
+/** What a machine's first script writes: its SSH server's settings and its firewall. */
+const baselineScript = `put 644 '/etc/ssh/sshd_config.d/10-groundwork.conf' <<'END'
+PasswordAuthentication no
+PermitRootLogin prohibit-password
+END
+put 644 '/etc/groundwork/firewall.nft' <<'END'
+table inet groundwork {
+  chain input {
+    type filter hook input priority filter; policy drop;
+    ct state vmap { established : accept, related : accept, invalid : drop }
+    iif lo accept
+    meta l4proto { icmp, ipv6-icmp } accept
+    tcp dport { 80, 443 } accept
+    udp dport 51820 accept
+    ip saddr { 10.41.0.0/24 } tcp dport { 22, 6443 } accept
+  }
+}
+END
+`;
+
 const labels = { "app.kubernetes.io/name": "api" };
 
 /** A resource of the sample by its name in the tests. */
@@ -77,7 +97,15 @@ export function sample() {
     }),
     quota: object("kubernetes:core/v1:ResourceQuota", "app-quota", {
       metadata: inApp("quota"),
-      spec: { hard: { pods: "10" } },
+      spec: {
+        hard: {
+          pods: "10",
+          "requests.cpu": "4",
+          "requests.memory": "4Gi",
+          "limits.cpu": "7500m",
+          "limits.memory": "16Gi",
+        },
+      },
     }),
     defaultAccount: object("kubernetes:core/v1:ServiceAccountPatch", "app-default-account", {
       kind: "ServiceAccount",
@@ -145,6 +173,65 @@ export function sample() {
         connection: { host: "10.41.0.10", user: "root", privateKey: "held by the engine" },
         create: "systemctl start k3s --token-file=/etc/rancher/k3s/token",
         environment: { STEP: "install" },
+      },
+    } as TestResource,
+    baseline: {
+      type: "command:remote:Command",
+      name: "server-baseline",
+      props: {
+        connection: { host: "10.41.0.10", user: "root", privateKey: "held by the engine" },
+        create: "bash -s apply",
+        stdin: baselineScript,
+      },
+    } as TestResource,
+    key: { type: "tls:index/privateKey:PrivateKey", name: "ca-key", props: { algorithm: "ECDSA", ecdsaCurve: "P384" } },
+    root: {
+      type: "tls:index/selfSignedCert:SelfSignedCert",
+      name: "ca-root",
+      props: { isCaCertificate: true, validityPeriodHours: 87_600 },
+    } as TestResource,
+    leaf: {
+      type: "tls:index/locallySignedCert:LocallySignedCert",
+      name: "api-certificate",
+      props: { validityPeriodHours: 2_160 },
+    } as TestResource,
+    certificate: object("kubernetes:cert-manager.io/v1:Certificate", "api-certificate", {
+      metadata: inApp("api"),
+      spec: {
+        secretName: "api-tls",
+        duration: "2160h0m0s",
+        issuerRef: { kind: "ClusterIssuer", name: "vault" },
+        privateKey: { algorithm: "ECDSA", size: 256 },
+      },
+    }),
+    server: {
+      type: "hcloud:index/server:Server",
+      name: "server-1",
+      props: {
+        sshKeys: ["operator"],
+        firewallIds: [1],
+        deleteProtection: true,
+        rebuildProtection: true,
+        userData: "#cloud-config\nssh_pwauth: false\ndisable_root: false\n",
+      },
+    } as TestResource,
+    volume: {
+      type: "hcloud:index/volume:Volume",
+      name: "server-1-data",
+      props: { size: 10, deleteProtection: true },
+      protect: true,
+    } as TestResource,
+    firewall: {
+      type: "hcloud:index/firewall:Firewall",
+      name: "machines",
+      props: {
+        rules: [
+          { direction: "in", protocol: "tcp", port: "443", sourceIps: ["0.0.0.0/0", "::/0"] },
+          { direction: "in", protocol: "udp", port: "51820", sourceIps: ["0.0.0.0/0", "::/0"] },
+          { direction: "in", protocol: "tcp", port: "22", sourceIps: ["203.0.113.0/24"] },
+          { direction: "in", protocol: "icmp", sourceIps: ["0.0.0.0/0"] },
+          { direction: "out", protocol: "tcp", port: "any", destinationIps: ["0.0.0.0/0"] },
+        ],
       },
     } as TestResource,
     component: {

@@ -12,9 +12,10 @@ export function policyViolations(graph: Graph, run: Partial<RunOptions> = {}): P
   return runPack(graph.nodes.map(toTestResource), { rules: allRules, exemptions: ownExemptions, ...run });
 }
 
-function toTestResource({ urn, type, name, inputs, secrets, provider }: GraphNode): TestResource {
+function toTestResource({ urn, type, name, inputs, secrets, provider, protect }: GraphNode): TestResource {
   const module = type.split(":")[0]!;
-  return { urn, type, name, props: marked(inputs, secrets), provider: provider ?? defaultProvider(urn, module) };
+  const named = provider ?? defaultProvider(urn, module);
+  return { urn, type, name, props: marked(inputs, secrets), provider: named, protect };
 }
 
 function defaultProvider(urn: string, module: string): string {
