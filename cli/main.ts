@@ -9,11 +9,12 @@ const usage = `usage: npm run <verb> [-- options]
   status     show what runs, probed from outside           --stack NAME --json
   doctor     name what is wrong and what to do             --stack NAME --json
   artifacts  list, fetch, verify or prune the outside parts
+  access     give people a kubeconfig of some hours          --help
   seal       encrypt a secret so that it can lie in git   --help
   scan       let scanners look at a stack's rendered objects   --stack NAME
   rehearse   try a stack's platform on a throwaway API server     --stack NAME
   bench      time up, up again, preview and destroy
-  test       run the tests: [static] [unit] [policies] [engine] [e2e]   --grep TEXT
+  test       run the tests: [static] [unit] [policies] [scanners] [engine] [e2e]   --grep TEXT
 
 npx pulumi ... runs the pinned Pulumi CLI on this project's stacks.`;
 
@@ -49,6 +50,7 @@ function parse(argv: string[]): Line {
 async function dispatch(verb: string | undefined, argv: string[]): Promise<number> {
   if (verb === "pulumi") return (await import("./up")).pulumi(argv);
   if (verb === "artifacts") return (await import("./artifacts")).artifacts(argv);
+  if (verb === "access") return (await import("./access")).access(argv);
   if (verb === "seal") return (await import("./seal")).seal(argv);
   const { values, positionals, rest } = parse(argv);
   const options = { ...values, rest };
@@ -67,6 +69,8 @@ async function dispatch(verb: string | undefined, argv: string[]): Promise<numbe
       return (await import("./status")).status(options);
     case "doctor":
       return (await import("./doctor")).doctor(options);
+    case "scan":
+      return (await import("./scan")).scan(options);
     case "rehearse":
       return (await import("./rehearse")).rehearse(options);
     case "bench":

@@ -18,6 +18,8 @@ interface Layer {
   mocha?: string[];
   /** The tests use the engine and its plugins, so the artefact cache is filled first. */
   engine?: boolean;
+  /** The tests run the scanners, which are fetched first. */
+  scanners?: boolean;
 }
 
 const bin = (name: string) => path.join(root, "node_modules", ".bin", name);
@@ -34,6 +36,7 @@ const layers: Layer[] = [
   },
   { name: "unit", mocha: ["tests/unit/**/*.test.ts", "apps/*/test/**/*.test.ts"] },
   { name: "policies", mocha: ["tests/policies/**/*.test.ts"] },
+  { name: "scanners", mocha: ["tests/scanners/**/*.test.ts"], scanners: true },
   { name: "engine", mocha: ["tests/engine/**/*.test.ts"], engine: true },
   { name: "e2e", mocha: ["tests/e2e/**/*.test.ts"], engine: true },
 ];
@@ -63,6 +66,12 @@ async function engineSurroundings(): Promise<NodeJS.ProcessEnv> {
   };
 }
 
+async function fetchScanners(): Promise<void> {
+  const { ensureArtifacts } = await import("./artifacts");
+  const { scanArtifacts } = await import("../policies/witnesses/stack");
+  await ensureArtifacts(scanArtifacts);
+}
+
 async function runMocha(patterns: string[], filter: string | undefined, env: NodeJS.ProcessEnv): Promise<Totals> {
   const file = path.join(fs.mkdtempSync(path.join(os.tmpdir(), "groundwork-totals-")), "totals.json");
   const argv = [bin("mocha"), "--reporter", path.join(root, "cli", "mocha-reporter.cjs"), "--exit", ...patterns];
@@ -78,6 +87,7 @@ async function runMocha(patterns: string[], filter: string | undefined, env: Nod
 }
 
 async function runLayer(layer: Layer, filter: string | undefined): Promise<Totals> {
+  if (layer.scanners) await fetchScanners();
   if (layer.mocha) return runMocha(layer.mocha, filter, layer.engine ? await engineSurroundings() : {});
   const totals: Totals = { passed: 0, failed: 0, skipped: 0 };
   for (const command of layer.commands ?? []) {

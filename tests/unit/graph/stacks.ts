@@ -10,8 +10,14 @@ import { Graph } from "./graph";
 import { canary, Mock } from "./mocks";
 
 const root = path.resolve(__dirname, "..", "..", "..");
-/** Cut down from upstream's file to one object of each kind. */
-const manifest = path.join(__dirname, "..", "fixtures", "cnpg.yaml");
+/** Upstreams' manifests, each cut down to one object of each kind; CloudNativePG's for those that have none of their own. */
+const cutDown = (name: string): string => {
+  const own = path.join(__dirname, "..", "fixtures", `${name}.yaml`);
+  return fs.existsSync(own) ? own : path.join(__dirname, "..", "fixtures", "cnpg.yaml");
+};
+
+/** The path of an upstream's manifest, by the artefact's name. */
+export type Manifests = (name: string) => string;
 
 const sha256 = (text: string): string => createHash("sha256").update(text).digest("hex");
 
@@ -24,14 +30,14 @@ function configOf(stack: string): Record<string, unknown> {
 }
 
 /** An artefact cache that has everything of the catalogue, and nothing in it. */
-function emptyCache(folder: string): void {
+function emptyCache(folder: string, manifests: Manifests): void {
   const file = path.join(folder, "empty");
   fs.writeFileSync(file, "");
   const artifact = ({ name, version, kind, image }: Entry) => ({
     name,
     version,
     parts: "official" as const,
-    path: kind === "manifest" ? manifest : file,
+    path: kind === "manifest" ? manifests(name) : file,
     sha256: sha256(name),
     size: 0,
     source: "a test's cache",
@@ -65,10 +71,14 @@ function forgetModules(): void {
 }
 
 /** Runs index.ts with the configuration of a stack's file, with a cache and a state folder of its own. */
-export async function captureStack(stack: string, options: Partial<CaptureOptions> = {}): Promise<Graph> {
+export async function captureStack(
+  stack: string,
+  options: Partial<CaptureOptions> = {},
+  manifests: Manifests = cutDown,
+): Promise<Graph> {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), "groundwork-graph-"));
   const before = { ...process.env };
-  emptyCache(folder);
+  emptyCache(folder, manifests);
   Object.assign(process.env, { GROUNDWORK_CACHE_DIR: folder, GROUNDWORK_STATE_DIR: path.join(folder, "state") });
   forgetModules();
   try {
