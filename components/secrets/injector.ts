@@ -62,7 +62,7 @@ export class VaultInjector extends pulumi.ComponentResource {
       { issuer: args.issuer, namespace, dnsNames: [host, `${host}.cluster.local`] },
       inNamespace,
     );
-    const injector = this.deploy(name, args, secret);
+    const injector = this.deploy(name, args, secret, ca);
     const binding = this.letRead(name, namespace);
     const door = new k8s.networking.v1.NetworkPolicy(
       `${name}-from-api-server`,
@@ -89,7 +89,12 @@ export class VaultInjector extends pulumi.ComponentResource {
     this.registerOutputs({ ready: this.ready });
   }
 
-  private deploy(name: string, args: VaultInjectorArgs, secret: pulumi.Output<string>): HardenedDeployment {
+  private deploy(
+    name: string,
+    args: VaultInjectorArgs,
+    secret: pulumi.Output<string>,
+    ca: pulumi.Output<string>,
+  ): HardenedDeployment {
     const { endpoint, namespace } = args.vault;
     const health = { http: { path: "/health/ready", port, scheme: "HTTPS" as const } };
     return new HardenedDeployment(
@@ -100,6 +105,8 @@ export class VaultInjector extends pulumi.ComponentResource {
         // An account and the way to the API server; what it may read there is bound below.
         access: {},
         files: [{ path: certificateFolder, from: { secret }, keys: ["tls.crt", "tls.key"] }],
+        // It follows the files, but not at once: a new authority must be served before the API server trusts no other.
+        restartOn: { authority: ca },
         container: {
           image: args.foundation.artifacts.image("vault-k8s"),
           command: ["/bin/vault-k8s"],
@@ -107,7 +114,6 @@ export class VaultInjector extends pulumi.ComponentResource {
             "agent-inject",
             `-listen=:${port}`,
             "-log-format=json",
-            // It follows the files, so a renewed certificate needs no new pod.
             `-tls-cert-file=${certificateFolder}/tls.crt`,
             `-tls-key-file=${certificateFolder}/tls.key`,
             "-tls-min-version=tls13",
