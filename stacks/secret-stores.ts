@@ -44,7 +44,7 @@ export class SecretStores extends pulumi.ComponentResource {
       for (const namespace of serves) {
         this.stores[namespace.label] = vaultStore(
           `vault-${namespace.label}`,
-          { controller, namespace, vault: vault.endpoint, access },
+          { controller, namespace, vault: vault.endpoint, access, refresh: externalSecrets.refresh },
           here,
         );
       }
@@ -54,14 +54,14 @@ export class SecretStores extends pulumi.ComponentResource {
 
   /** How each of its components is probed. */
   static report({ sealedSecrets, externalSecrets }: Settings): ComponentReport[] {
-    const deployment = (name: string): ComponentReport => ({
+    const deployment = (name: string, resource = name): ComponentReport => ({
       name,
       artifacts: [name],
-      probe: { kind: "workload", resource: "deployments", namespace: name, name },
+      probe: { kind: "workload", resource: "deployments", namespace: name, name: resource },
     });
     return [
       ...(sealedSecrets.enabled ? [deployment("sealed-secrets")] : []),
-      ...(externalSecrets.enabled ? [deployment("external-secrets")] : []),
+      ...(externalSecrets.enabled ? [deployment("external-secrets", "external-secrets-app")] : []),
     ];
   }
 }

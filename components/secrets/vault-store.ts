@@ -33,6 +33,8 @@ export interface VaultStoreArgs {
   vault: Endpoint;
   /** `ready` of the VaultConfiguration that has `storeAccess` of this namespace. */
   access: pulumi.Input<string>;
+  /** How often values are read again, unless an ExternalSecret says otherwise. @default "5m" */
+  refresh?: string;
 }
 
 /** A place that ExternalSecrets of one namespace read from. */
@@ -40,6 +42,8 @@ export interface Store {
   namespace: PlatformNamespace;
   /** Name of the SecretStore, known once it has logged in. */
   name: pulumi.Output<string>;
+  /** How often values are read again, unless an ExternalSecret says otherwise. */
+  refresh: string;
 }
 
 /**
@@ -96,7 +100,7 @@ export function vaultStore(name: string, args: VaultStoreArgs, opts?: pulumi.Cus
     },
     inNamespace,
   );
-  return { namespace, name: knownName(name, store) };
+  return { namespace, name: knownName(name, store), refresh: args.refresh ?? "5m" };
 }
 
 /** A value of a store: the secret's path below the namespace's own, and the field in it. */
@@ -109,7 +113,7 @@ export interface ExternalSecretArgs {
   store: Store;
   /** Key of the Secret to where its value comes from. */
   data: Record<string, RemoteValue>;
-  /** How often the values are read again. @default "5m" */
+  /** How often the values are read again. @default what the store says */
   refresh?: string;
 }
 
@@ -136,7 +140,7 @@ export function externalSecret(
         annotations: { "pulumi.com/waitFor": "condition=Ready" },
       },
       spec: {
-        refreshInterval: args.refresh ?? "5m",
+        refreshInterval: args.refresh ?? args.store.refresh,
         secretStoreRef: { kind: "SecretStore", name: args.store.name },
         target: { name, creationPolicy: "Owner", deletionPolicy: "Retain" },
         data: Object.entries(args.data).map(([secretKey, { path, field }]) => ({
