@@ -177,20 +177,4 @@ export const exemptions: readonly Exemption[] = [
     rule: "no-rbac-workload-creation",
     reason: "Administrators run repair jobs and restart workloads; admission refuses them what it refuses everybody.",
   },
-  // Ends with the stacks' own target.firewall.adminSources.
-  {
-    resource: "urn:pulumi:*::groundwork::groundwork:host:HostBaseline$command:remote:Command::*-baseline-apply",
-    rule: "host-firewall-ports",
-    reason: "A stack that names no adminSources is managed from every network: its owner's is not known beforehand.",
-    owner: "platform",
-    expires: "2027-02-28",
-  },
-  // Ends with a quota that counts what the pods really ask for.
-  {
-    resource: "ResourceQuota/app/quota",
-    rule: "resource-quota-bounds",
-    reason: "The quota still counts a whole core for each pod of the application, as many again during updates.",
-    owner: "platform",
-    expires: "2027-02-28",
-  },
 ];

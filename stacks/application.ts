@@ -1,7 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { Api, type ApiVault } from "../components/apps";
 import { leasedUser, Postgres, PostgresOperator, Valkey } from "../components/data";
-import { Vault, VaultConfiguration } from "../components/secrets";
+import { VaultConfiguration } from "../components/secrets";
 import {
   type Bytes,
   Endpoint,
@@ -13,6 +13,7 @@ import {
 } from "../components/workload";
 import type { ComponentReport } from "./report";
 import type { Settings } from "./settings";
+import { cores } from "./settings/quantity";
 import type { Secrets, Trust } from "./trust";
 
 export interface ApplicationArgs {
@@ -73,6 +74,7 @@ export class Application extends pulumi.ComponentResource {
         database: database.endpoint,
         replicas: settings.api.replicas,
         ...(cache && { cache: cache.endpoint }),
+        ...(trust && { clients: trust.clients }),
         ...(trust?.secrets && { vault: this.leaseLogins(trust.secrets, database, settings) }),
       },
       here,
@@ -168,25 +170,37 @@ export class Application extends pulumi.ComponentResource {
   }
 }
 
+/** What one pod of each kind may use at most, in thousandths of a core and MiB, with what stands beside it. */
+const podLimits = {
+  api: ({ vault }: Settings) => ({ cpu: vault.enabled ? 1_250 : 1_000, memory: vault.enabled ? 352 : 192 }),
+  cache: ({ cache }: Settings) => ({ cpu: 1_200, memory: mebibytes(cache.memory) + 32 }),
+  database: ({ database }: Settings) => ({
+    cpu: 1000 * cores(database.resources.limits.cpu),
+    memory: mebibytes(database.memory),
+  }),
+};
+
 /**
- * Room for the namespace: all pods, as many again while they are replaced, and the jobs that set up a database instance. An
- * API pod may have Vault's agent beside it, a cache pod what reloads its certificate.
+ * Room for the namespace: each kind's pods with one more that takes the place of another or, for a database, sets up its
+ * volume. More than that never starts at once.
  */
-function planQuota({ database, api, cache, vault }: Settings): NamespaceQuota {
-  const databasePods = 2 * database.instances + 1;
-  const apiPods = 2 * api.replicas + 1;
-  const cachePods = cache.enabled ? 2 : 0;
-  const pods = databasePods + apiPods + cachePods;
-  const memory =
-    databasePods * mebibytes(database.memory) +
-    apiPods * (192 + (vault.enabled ? 160 : 0)) +
-    cachePods * (mebibytes(cache.memory) + 32);
+function planQuota(settings: Settings): NamespaceQuota {
+  const { database, api, cache } = settings;
+  const kinds = [
+    { count: database.instances + 1, disk: 1024, asks: 1000 * cores(database.cpu), ...podLimits.database(settings) },
+    { count: api.replicas + 1, disk: 192, asks: 60, ...podLimits.api(settings) },
+    // It is replaced by going first.
+    { count: cache.enabled ? 1 : 0, disk: 48, asks: 25, ...podLimits.cache(settings) },
+  ];
+  const sum = (what: "cpu" | "memory" | "disk" | "asks") =>
+    kinds.reduce((total, kind) => total + kind.count * kind[what], 0);
   return {
-    pods,
-    requests: { cpu: `${pods}`, memory: `${memory}Mi` },
-    limits: { cpu: `${2 * pods}`, memory: `${memory}Mi` },
+    // A pod that ends counts until it is gone.
+    pods: 2 * kinds.reduce((total, { count }) => total + count, 0),
+    requests: { cpu: `${sum("asks")}m`, memory: `${sum("memory")}Mi` },
+    limits: { cpu: `${sum("cpu")}m`, memory: `${sum("memory")}Mi` },
     storage: `${(database.instances + 1) * mebibytes(database.storage)}Mi`,
-    localDisk: `${databasePods * 1024 + (apiPods + cachePods) * 128}Mi`,
+    localDisk: `${sum("disk")}Mi`,
   };
 }
 

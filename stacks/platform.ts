@@ -1,13 +1,15 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { Artifacts } from "../artifacts/types";
+import { AdmissionPolicies } from "../components/cluster";
 import { Traefik } from "../components/edge";
 import { ClusterAccess } from "../components/identity";
 import { LocalCa } from "../components/pki";
 import { Foundation, InstallCrds } from "../components/workload";
+import { packConfig, type PackSettings } from "../policies/config";
 import { Application } from "./application";
 import type { ComponentReport } from "./report";
 import { SecretStores } from "./secret-stores";
-import type { Settings } from "./settings";
+import { packSettings, type Settings } from "./settings";
 import { Trust } from "./trust";
 
 export interface PlatformArgs {
@@ -35,6 +37,17 @@ export class Platform extends pulumi.ComponentResource {
     const here = { parent: this };
 
     const foundation = new Foundation("foundation", { artifacts, serverAddresses, installCrds }, here);
+    if (settings.admission.enabled) {
+      new AdmissionPolicies(
+        "admission-policies",
+        {
+          enforcement: settings.admission.mode,
+          levels: settings.policies.enforcement,
+          settings: ruleSettings(packSettings(settings)),
+        },
+        here,
+      );
+    }
     const ca = new LocalCa("ca", { commonName: `Groundwork ${pulumi.getStack()}` }, here);
     const trust = settings.certificates.enabled ? new Trust("trust", { foundation, settings, ca }, here) : undefined;
     const application = new Application("application", { foundation, settings, trust }, here);
@@ -81,3 +94,9 @@ export class Platform extends pulumi.ComponentResource {
     ];
   }
 }
+
+/** What the stack tells single rules of the pack, the levels left out. */
+const ruleSettings = (settings: PackSettings): Record<string, object> =>
+  Object.fromEntries(
+    Object.entries(packConfig(settings)).flatMap(([rule, value]) => (typeof value === "object" ? [[rule, value]] : [])),
+  );
