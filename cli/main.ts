@@ -13,6 +13,7 @@ const usage = `usage: npm run <verb> [-- options]
   seal       encrypt a secret so that it can lie in git   --help
   scan       let scanners look at a stack's rendered objects   --stack NAME
   rehearse   try a stack's platform on a throwaway API server     --stack NAME
+  vault      hand over and rotate its keys, snapshots, restore    status | hand-over | ...
   bench      time up, up again, preview and destroy
   test       run the tests: [static] [unit] [policies] [scanners] [engine] [e2e]   --grep TEXT
 
@@ -49,6 +50,7 @@ function parse(argv: string[]): Line {
 /** Verbs load what they need and no more: `status` must not wait for the engine's libraries. */
 async function dispatch(verb: string | undefined, argv: string[]): Promise<number> {
   if (verb === "pulumi") return (await import("./up")).pulumi(argv);
+  if (verb === "vault") return (await import("./vault")).vault(argv);
   if (verb === "artifacts") return (await import("./artifacts")).artifacts(argv);
   if (verb === "access") return (await import("./access")).access(argv);
   if (verb === "seal") return (await import("./seal")).seal(argv);

@@ -171,3 +171,21 @@ export function withJobPod(
   const pod = change(template.spec as k8s.types.input.core.v1.PodSpec);
   return { ...job, spec: { ...spec, template: { ...template, spec: pod } } };
 }
+
+/** A job on a timetable with annotations, and with its pod changed. */
+export function withCronJobPod(
+  cronJob: k8s.batch.v1.CronJobArgs,
+  annotations: Record<string, string>,
+  change: (pod: k8s.types.input.core.v1.PodSpec) => k8s.types.input.core.v1.PodSpec,
+): k8s.batch.v1.CronJobArgs {
+  const spec = cronJob.spec as k8s.types.input.batch.v1.CronJobSpec;
+  const job = spec.jobTemplate as k8s.types.input.batch.v1.JobTemplateSpec;
+  const jobSpec = job.spec as k8s.types.input.batch.v1.JobSpec;
+  const template = jobSpec.template as k8s.types.input.core.v1.PodTemplateSpec;
+  const pod = change(template.spec as k8s.types.input.core.v1.PodSpec);
+  return {
+    ...cronJob,
+    metadata: { ...(cronJob.metadata as object), annotations },
+    spec: { ...spec, jobTemplate: { ...job, spec: { ...jobSpec, template: { ...template, spec: pod } } } },
+  };
+}

@@ -4,7 +4,7 @@ import { Bytes, HardenedCronJob, knownName } from "../workload";
 import { keeperJob } from "./keeper";
 import { loginTokenFolder, loginTokenVolume, PodVolume, withVolumes } from "./pod-tokens";
 import type { Vault } from "./vault";
-import { loginArguments, vaultAccounts } from "./vault-base";
+import { loginArguments, vaultAccounts, withCronJobPod } from "./vault-base";
 
 export interface VaultSnapshotsArgs {
   vault: Vault;
@@ -82,21 +82,4 @@ export class VaultSnapshots extends pulumi.ComponentResource {
     );
     this.registerOutputs({});
   }
-}
-
-function withCronJobPod(
-  cronJob: k8s.batch.v1.CronJobArgs,
-  annotations: Record<string, string>,
-  change: (pod: k8s.types.input.core.v1.PodSpec) => k8s.types.input.core.v1.PodSpec,
-): k8s.batch.v1.CronJobArgs {
-  const spec = cronJob.spec as k8s.types.input.batch.v1.CronJobSpec;
-  const job = spec.jobTemplate as k8s.types.input.batch.v1.JobTemplateSpec;
-  const jobSpec = job.spec as k8s.types.input.batch.v1.JobSpec;
-  const template = jobSpec.template as k8s.types.input.core.v1.PodTemplateSpec;
-  const pod = change(template.spec as k8s.types.input.core.v1.PodSpec);
-  return {
-    ...cronJob,
-    metadata: { ...(cronJob.metadata as object), annotations },
-    spec: { ...spec, jobTemplate: { ...job, spec: { ...jobSpec, template: { ...template, spec: pod } } } },
-  };
 }

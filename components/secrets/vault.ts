@@ -17,6 +17,7 @@ import { keeperJob, keeperResources, keeperSidecar } from "./keeper";
 import { apiTokenFolder, apiTokenVolume, withVolumes } from "./pod-tokens";
 import { quotaOf } from "./quota";
 import { defaultSizes } from "./settings";
+import { VaultAuthorities } from "./vault-authorities";
 import { VaultBase } from "./vault-base";
 import { VaultBootstrap } from "./vault-bootstrap";
 import { listenerNames, planServerConfig, sealSecret, VaultNames, vaultPaths, vaultPorts } from "./vault-config";
@@ -172,6 +173,7 @@ export class Vault extends pulumi.ComponentResource {
       { vault: this, of: name, storage: sizes.data, protect, ...(args.snapshots ?? {}) },
       { parent: this },
     );
+    new VaultAuthorities(`${name}-authorities`, { vault: this }, { parent: this });
     this.registerOutputs({});
   }
 }

@@ -1,3 +1,4 @@
+import { authorities } from "./authorities";
 import { bootstrap } from "./bootstrap/bootstrap";
 import { configure } from "./configure/configure";
 import { guard } from "./guard";
@@ -12,6 +13,7 @@ const commands: Record<string, (argv: string[]) => Promise<void> | void> = {
   guard,
   configure,
   snapshot,
+  authorities,
 };
 
 async function main([command = "", ...argv]: string[]): Promise<void> {

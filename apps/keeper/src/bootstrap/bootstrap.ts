@@ -52,7 +52,7 @@ export class BootstrapKeeper {
     const health = await vault.health();
     const closed = !health.initialized || health.sealed;
     if (closed || !this.keys.unsealKey) {
-      this.keys = ((await kube.readSecret(this.bootstrap.keys)) ?? {});
+      this.keys = (await kube.readSecret(this.bootstrap.keys)) ?? {};
       for (const secret of [this.keys.unsealKey, this.keys.rootToken, this.keys.secretId]) hide(secret);
       if (!health.initialized) this.enter(this.keys.unsealKey ? "restoring" : "initialising", "");
       this.keys = await open(this.bootstrap, health, this.keys);

@@ -73,6 +73,13 @@ function generateKey(): string {
   return privateKey.export({ type: "sec1", format: "pem" }) as string;
 }
 
+/** The weekly look: a new intermediate where the present one ends within a year, while the root's key is in Vault. */
+export async function renewAuthorities(vault: VaultClient): Promise<void> {
+  const root = await certificateOf(vault, "pki-root");
+  if (!root) throw new FatalError("Vault has no root authority: run the base configuration");
+  await ensureIntermediate(vault, root);
+}
+
 async function ensureIntermediate(vault: VaultClient, root: string): Promise<void> {
   const current = await certificateOf(vault, "pki");
   const hoursLeft = current ? (Date.parse(new X509Certificate(current).validTo) - Date.now()) / 3_600_000 : 0;
