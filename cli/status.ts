@@ -2,6 +2,7 @@ import * as fs from "node:fs";
 import { openArtifacts } from "../artifacts";
 import type { Artifact, Parts } from "../artifacts/types";
 import type { ComponentReport, StackReport } from "../stacks/report";
+import { CertificateStatus, certificateTable, readCertificates } from "./certificates";
 import { KubeReader, openKube } from "./kube";
 import { caFile, kubeconfigFile } from "./paths";
 import { probe } from "./probes";
@@ -25,6 +26,8 @@ export interface Status {
   stack: string;
   target: string;
   components: ComponentStatus[];
+  /** Every certificate of the stack; empty when the cluster could not be asked, which its components tell. */
+  certificates: CertificateStatus[];
   endpoints: Record<string, string>;
   /** Path of the CA certificate that the endpoints' certificates are signed by. */
   ca: string;
@@ -40,11 +43,18 @@ export async function readStatus(report: StackReport): Promise<Status> {
   let kube: KubeReader | undefined;
   const cluster = () => (kube ??= openKube(kubeconfigFile(report.stack)));
   const ca = fs.readFileSync(caFile(report.stack), "utf8");
-  const components = await Promise.all(report.components.map((component) => check(component, known, cluster, ca)));
+  const [components, certificates] = await Promise.all([
+    Promise.all(report.components.map((component) => check(component, known, cluster, ca))),
+    // Deferred, since opening the cluster may fail at once.
+    Promise.resolve()
+      .then(() => readCertificates(report, cluster()))
+      .catch(() => []),
+  ]);
   return {
     stack: report.stack,
     target: report.target,
     components,
+    certificates,
     endpoints: report.endpoints,
     ca: caFile(report.stack),
   };
@@ -79,7 +89,8 @@ export function statusTable(status: Status): string {
     const parts = foreign.length ? foreign.map((a) => `${a.name} ${a.version} (${a.parts})`).join(", ") : "official";
     return [component.name, component.ready ? "ready" : "NOT READY", component.proof, component.url ?? "", parts];
   });
-  return table(["component", "state", "proof", "URL", "parts"], rows);
+  const components = table(["component", "state", "proof", "URL", "parts"], rows);
+  return status.certificates.length > 0 ? `${components}\n\n${certificateTable(status.certificates)}` : components;
 }
 
 /** `npm run status`: exit code 0 when everything is ready, else 1. */

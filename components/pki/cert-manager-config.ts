@@ -10,10 +10,12 @@ export interface AcmeConfig {
   /** Image of the pods that answer HTTP-01 challenges. */
   solverImage: string;
   /**
-   * DNS servers, `address:port`, that are asked whether a DNS-01 record has arrived; alone, without the zone's own
-   * servers. @default the cluster's DNS and the zone's own servers
+   * DNS servers, `address:port`, that are asked whether a DNS-01 record has arrived, without the zone's own servers, and
+   * where an HTTP-01 name leads. @default the cluster's DNS and the zone's own servers
    */
   nameservers?: string[];
+  /** How names are proved. @default "http01" */
+  by?: "http01" | "dns01";
 }
 
 /** Loops without which the controller runs as well: for kinds of issuers that are not used here, and Ingress annotations. */
@@ -31,8 +33,8 @@ export function planController(namespace: string, acme?: AcmeConfig): string {
     // The Secret goes with its Certificate, so that nothing is left of what the graph removes.
     enableCertificateOwnerRef: true,
     clusterIssuerAmbientCredentials: false,
-    // One challenge at a time: the edge leads all of them to the same Service.
-    maxConcurrentChallenges: 1,
+    // The edge leads all HTTP-01 challenges to the same Service, so it is one at a time; of the others, upstream's number.
+    maxConcurrentChallenges: acme?.by === "dns01" ? 60 : 1,
     metricsListenAddress: `0.0.0.0:${certManagerPorts.metrics}`,
     healthzListenAddress: `0.0.0.0:${certManagerPorts.healthz}`,
     logging: { format: "json" },
@@ -40,6 +42,8 @@ export function planController(namespace: string, acme?: AcmeConfig): string {
       acmeHTTP01Config: {
         solverImage: acme.solverImage,
         solverRunAsNonRoot: true,
+        // Its own try before the authority's.
+        ...(acme.nameservers && { solverNameservers: acme.nameservers }),
         solverResourceRequestCPU: "10m",
         solverResourceRequestMemory: "32Mi",
         solverResourceLimitsCPU: "100m",

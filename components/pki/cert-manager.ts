@@ -20,7 +20,14 @@ import {
   webhookClusterRules,
   webhookRules,
 } from "./cert-manager-access";
-import { certManagerPorts, planController, planMutation, planValidation, planWebhook } from "./cert-manager-config";
+import {
+  AcmeConfig,
+  certManagerPorts,
+  planController,
+  planMutation,
+  planValidation,
+  planWebhook,
+} from "./cert-manager-config";
 import { planInternetEgress } from "./acme";
 import { makeWebhookAuthority, WebhookAuthority } from "./webhook-authority";
 
@@ -29,10 +36,11 @@ export interface CertManagerArgs {
   /** Namespaces in which it may keep certificates; `issueCertificate` adds the ones where it is asked to. @default [] */
   serves?: NamespaceRef[];
   /**
-   * Issuers that speak ACME will be used: the controller may reach the internet on 53, 80 and 443. DNS servers,
-   * `address:port`, are asked whether a DNS-01 record has arrived, in place of the zone's own. @default no ACME
+   * Issuers that speak ACME will be used: the controller may reach the internet on 53, 80 and 443. `by` says how they prove
+   * names (HTTP-01 unless told otherwise), `nameservers` (`address:port`) whom to ask whether a DNS-01 record has arrived, in
+   * place of the zone's own. @default no ACME
    */
-  acme?: { nameservers?: string[] };
+  acme?: Pick<AcmeConfig, "by" | "nameservers">;
   /** Of each of the two programs. @default 20m CPU and 64Mi requested, half a core and 192Mi at most */
   resources?: ResourceNeeds;
 }

@@ -5,7 +5,7 @@ import { at, KubeApi, KubeApiError, KubeObject } from "./kube-api";
 const certificates = "/apis/cert-manager.io/v1/certificates";
 
 /**
- * Stands in for cert-manager: each Certificate gets its Secret, with a certificate that signs itself, and the dates in its
+ * Stands in for cert-manager: each Certificate that somebody waits for gets its Secret, with a certificate that signs itself, and the dates in its
  * status. No issuer is asked. Its conditions are set by `fulfil`, like every custom resource's.
  */
 export async function issueCertificates(api: KubeApi): Promise<void> {
@@ -14,7 +14,10 @@ export async function issueCertificates(api: KubeApi): Promise<void> {
     if (error instanceof KubeApiError && [404, 429, 503].includes(error.status)) return [];
     throw error;
   });
-  for (const certificate of wanted) await issue(api, certificate);
+  for (const certificate of wanted) {
+    // As with every custom resource: only what the graph waits for is played.
+    if (certificate.metadata.annotations?.["pulumi.com/waitFor"]) await issue(api, certificate);
+  }
 }
 
 async function issue(api: KubeApi, certificate: KubeObject): Promise<void> {
