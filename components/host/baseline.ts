@@ -3,7 +3,7 @@ import { fail2banFile, fail2banFiles, fail2banPackages, fail2banScript, Fail2ban
 import { fail2banUnit, ignoreFile, jailFile } from "./fail2ban";
 import { firewallFile, FirewallPlan, firewallRules, firewallUnit, firewallUnitText } from "./firewall";
 import type { Host } from "./host";
-import { packagesFunction } from "./packages";
+import { packagesFunction, switchFunctions } from "./packages";
 import { remoteScript, RemoteFile, writeFiles } from "./remote-script";
 import type { HardeningSettings } from "./settings";
 import { sshdDropIn, sshdFile, sshdScript } from "./sshd";
@@ -70,6 +70,7 @@ export function baselineScript(plan: BaselinePlan): string {
 own_kernel=''
 systemd-detect-virt --container --quiet || own_kernel=yes
 ${packagesFunction}
+${switchFunctions}
 packages ${baselinePackages(plan).join(" ")}
 ${writeFiles(baselineFiles(plan))}
 ${sysctl.sysctlScript}
@@ -101,7 +102,9 @@ echo ready`;
 export function baselineRemoval(plan: BaselinePlan): string {
   const files = baselineFiles(plan).map((file) => `'${file.path}'`);
   return `
+${switchFunctions}
 systemctl disable --quiet --now ${firewallUnit} || true
+switch_off
 rm -f ${files.join(" ")} '${jailFile}' '${fail2banFile}' '${ignoreFile}'
 rmdir /etc/groundwork 2> /dev/null || true
 ${systemRemoval}

@@ -66,7 +66,7 @@ export const neverBanned = (trusted: string[]): string[] => [...new Set(["127.0.
  */
 export function fail2banScript(plan: Fail2banPlan): string {
   if (!plan.settings.enabled) {
-    return `systemctl disable --quiet --now ${fail2banUnit} 2> /dev/null || true`;
+    return `switch_off ${fail2banUnit}\nrm -f '${jailFile}' '${fail2banFile}' '${ignoreFile}'`;
   }
   return `
 operator=\${SSH_CONNECTION:-}
@@ -75,10 +75,7 @@ put 644 '${ignoreFile}' <<IGNORE
 ignoreip = ${neverBanned(plan.trusted).join(" ")} \${operator%% *}
 IGNORE
 fail2ban-client --test > /dev/null || fail "fail2ban refuses its configuration: fail2ban-client --test says why"
-systemctl enable --quiet ${fail2banUnit}
-case "$changed" in
-  */etc/fail2ban/*) systemctl restart ${fail2banUnit} ;;
-  *) systemctl start ${fail2banUnit} ;;
-esac
+case "$changed" in */etc/fail2ban/*) systemctl try-restart ${fail2banUnit} ;; esac
+switch_on ${fail2banUnit}
 await 30 0.5 fail2ban-client status sshd || fail "fail2ban does not guard SSH: journalctl --unit fail2ban"`;
 }

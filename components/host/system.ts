@@ -66,10 +66,11 @@ done
 if [ -z "$clock" ]; then
   packages systemd-timesyncd
   systemctl unmask --quiet systemd-timesyncd.service 2> /dev/null || true
-  systemctl enable --quiet --now systemd-timesyncd.service || fail "nothing keeps the clock right: install chrony there"
+  switch_on systemd-timesyncd.service || fail "nothing keeps the clock right: install chrony there"
 fi`;
 
-/** Files that go with the baseline; the journal's settings and the lock on root's password stay. */
+/** Takes back what is not among the baseline's files; the lock on root's password stays. */
 export const systemRemoval = `
 systemctl disable --quiet tmp.mount 2> /dev/null || true
-rm -f '${coreLimitFile}' '${coreDumpFile}' '${coreManagerFile}' '${tmpUnit}'`;
+rm -f '${coreLimitFile}' '${coreDumpFile}' '${coreManagerFile}' '${tmpUnit}'
+rmdir "$(dirname '${coreDumpFile}')" "$(dirname '${coreManagerFile}')" "$(dirname '${journaldFile}')" 2> /dev/null || true`;

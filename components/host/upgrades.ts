@@ -49,15 +49,15 @@ Unattended-Upgrade::Automatic-Reboot-Time ${quoted(settings.rebootAt)};
 /** Shell that switches the timers on, or off. */
 export function upgradesScript(settings: HardeningSettings["upgrades"]): string {
   if (!settings.enabled) {
-    // Off means that the graph does not switch them on; what a distribution presets on a machine that exists stays.
-    return `rm -f '${upgradesFile}' '${timerFile}'`;
+    // What a distribution presets on a machine that exists stays.
+    return `switch_off ${timers} ${service}\n${upgradesRemoval}`;
   }
   return `
 apt-config dump > /dev/null || fail "apt refuses ${upgradesFile}"
 case "$changed" in *apt-daily-upgrade.timer.d*) systemctl daemon-reload ;; esac
 # A machine of nspawn starts with these masked.
 for unit in ${timers}; do [ "$(readlink /etc/systemd/system/$unit)" != /dev/null ] || rm /etc/systemd/system/$unit; done
-systemctl enable --quiet --now ${timers} ${service}`;
+switch_on ${timers} ${service}`;
 }
 
 /** Shell that takes the files back. */

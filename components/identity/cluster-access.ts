@@ -35,7 +35,7 @@ export class ClusterAccess extends pulumi.ComponentResource {
         role.id.apply(() => metadata.name),
       );
     }
-    const bound = plan.flatMap(({ kind, metadata, roleRef, subjects }) => {
+    const bound = plan.flatMap(({ kind, metadata, roleRef, subjects }): pulumi.CustomResource[] => {
       if (!roleRef || !subjects) return [];
       const logical = `${name}-${metadata.name.replace("groundwork-", "")}`;
       const binding = { subjects, roleRef: { ...roleRef, name: roles.get(roleRef.name)! } };

@@ -6,8 +6,12 @@ import * as path from "node:path";
 import { openArtifacts } from "../../artifacts";
 import { ensureToolchain } from "../../cli/artifacts";
 import { engineEnvironment } from "../../cli/engine";
+import { KubeClient, loginOf } from "../../cli/access/api";
+import { issueCertificate } from "../../cli/access/certificate";
 import { root } from "../../cli/paths";
 import type { MachineSpec } from "../../components/host/nspawn/plan";
+import { judge, OnMachine, runKubeBench, witnessFindings } from "../support/cis";
+import { hostFindings, secretsEncryptionFindings } from "../support/host-security";
 import { eventually } from "../support/https";
 import { leftBehind, MachineSnapshot, snapshot } from "../support/machine";
 
@@ -255,8 +259,8 @@ describe("a cluster on a machine that exists", function () {
       ...{ publicKey: fs.readFileSync(`${key}.pub`, "utf8"), rootfs: rootfs.path, rootfsDigest: rootfs.sha256 },
     };
     project.makeMachine(spec);
-    // The baseline's own drop-in is part of the seed of our machines, and not of others.
-    project.inside("box", "rm", "/etc/ssh/sshd_config.d/10-groundwork.conf");
+    // These files of the baseline are part of the seed of our machines, and not of others.
+    project.inside("box", "rm", "-r", "/etc/ssh/sshd_config.d/10-groundwork.conf", "/etc/systemd/journald.conf.d");
     pristine = files();
   });
 
@@ -278,6 +282,46 @@ describe("a cluster on a machine that exists", function () {
   it("comes up over SSH alone, with artefacts copied", async () => {
     await project.up(target);
     assert.match(project.inside("box", "k3s", "kubectl", "get", "node", "box"), / Ready /);
+  });
+
+  const on: OnMachine = (...command) => {
+    const done = project.machineTool("exec", "--stack", project.stack, "box", "--", ...command);
+    return { code: done.status ?? 1, stdout: done.stdout, stderr: done.stderr };
+  };
+
+  it("has its hardening", () => {
+    assert.deepEqual(
+      hostFindings(on, { fail2ban: true, upgrades: true, neverBanned: ["10.44.0.30", "10.44.0.1"] }),
+      [],
+    );
+  });
+
+  it("passes the CIS benchmark, but for what has its reason", () => {
+    assert.deepEqual(judge(runKubeBench(on)), []);
+    const nothing = { files: [], "etcd-flags": [], people: [], admission: [], audit: [] };
+    assert.deepEqual(witnessFindings(on), nothing);
+  });
+
+  it("keeps Secrets encrypted in etcd, and out of the audit log", () => {
+    assert.deepEqual(secretsEncryptionFindings(on), []);
+  });
+
+  it("signs certificates of hours for people", async () => {
+    const file = path.join(project.folder, "kubeconfig");
+    const text = on("sed", "s/127.0.0.1/10.44.0.30/", "/etc/rancher/k3s/k3s.yaml").stdout;
+    fs.writeFileSync(file, text, { mode: 0o600 });
+    const administrator = loginOf(file);
+    const api = new KubeClient(administrator);
+    const issued = await issueCertificate(api, { user: "jane", group: "groundwork:viewers", hours: 1 });
+    assert.ok(Math.abs(issued.notAfter.getTime() - Date.now() - 3600_000) < 600_000, issued.notAfter.toISOString());
+    const jane = new KubeClient({ ...administrator, certificate: issued.certificate, key: issued.privateKey });
+    // No role is bound here, so she is known, and may do nothing.
+    await assert.rejects(jane.request("GET", "/api/v1/namespaces"), /User "jane" cannot list resource "namespaces"/);
+    const left = await api.request<{ items: unknown[] }>(
+      "GET",
+      "/apis/certificates.k8s.io/v1/certificatesigningrequests",
+    );
+    assert.deepEqual(left.items, []);
   });
 
   it("gives the machine back as it was", async () => {

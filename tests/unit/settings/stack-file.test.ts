@@ -65,7 +65,7 @@ describe("a stack's file that is right", () => {
     const { settings } = checkStackFile(path.join(folder, "smallest.yaml"));
     assert.ok(settings);
     assert.deepEqual(
-      { ...settings, target: undefined, database: undefined, vault: { enabled: settings.vault.enabled } },
+      { ...settings, target: undefined, database: undefined },
       {
         domain: "local",
         localNames: false,
@@ -78,6 +78,7 @@ describe("a stack's file that is right", () => {
         cache: { enabled: false, memory: "64Mi" },
         api: { replicas: 1 },
         edge: { replicas: 1 },
+        access: settingsSchema.shape.access.parse(undefined),
         policies: settingsSchema.shape.policies.parse(undefined),
         admission: { enabled: false, mode: "Deny" },
         sealedSecrets: { enabled: false, renewalDays: 30 },
