@@ -14,6 +14,25 @@ import { Valkey } from "./helpers/valkey";
 /** A certificate's serial number as PostgreSQL shows it. */
 const decimal = (certificate: X509Certificate): string => BigInt(`0x${certificate.serialNumber}`).toString();
 
+/** Changes an item all the time; what failed, and what was written last. */
+function change(url: string): () => Promise<{ failed: number[]; last: number }> {
+  let on = true;
+  let last = 0;
+  const failed: number[] = [];
+  const lane = (async () => {
+    while (on) {
+      const { status } = await ask(url, "PATCH", { quantity: last + 1 });
+      if (status === 200) last++;
+      else failed.push(status);
+    }
+  })();
+  return async () => {
+    on = false;
+    await lane;
+    return { failed, last };
+  };
+}
+
 describe("mutual TLS", function () {
   this.timeout(60_000);
   const server = new Postgres(true);
@@ -126,6 +145,7 @@ describe("mutual TLS", function () {
     const { body } = await ask(`${service.url}/items`, "POST", { name: "read all the time", quantity: 1 });
     const stop = load(service.url, 12, true);
     const reads = load(`${service.url}/items/${body.id}?x=`, 2, false);
+    const changes = change(`${service.url}/items/${body.id}`);
     const login = JSON.parse(fs.readFileSync(files.login, "utf8")) as { username: string };
     const first = login.username;
 
@@ -159,6 +179,9 @@ describe("mutual TLS", function () {
     await new Promise((resolve) => setTimeout(resolve, 300));
     const counts = [await stop(), await reads()];
     assert.deepEqual(Object.keys({ ...counts[0], ...counts[1] }).sort(), ["200", "201"], JSON.stringify(counts));
+    const { failed, last } = await changes();
+    assert.deepEqual(failed, [], "changes were done, in spite of sessions that were cut off");
+    assert.equal((await ask(`${service.url}/items/${body.id}`)).body.quantity, last);
     assert.match(await metrics(), /database_credential_reloads_total\{outcome="rotated"\} 3/);
     const users = await server.sql("SELECT rolname FROM pg_roles WHERE rolname LIKE 'v-api-%'");
     assert.deepEqual(users, [{ rolname: third }]);

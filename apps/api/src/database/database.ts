@@ -29,6 +29,12 @@ interface Generation {
   retired: boolean;
 }
 
+/** What work tells about itself while it runs. */
+interface Attempt {
+  /** Nothing of it counts yet: whatever breaks now, the server forgets all of it. */
+  uncommitted: boolean;
+}
+
 /** How many connections there are. */
 export interface PoolCounts {
   total: number;
@@ -99,14 +105,15 @@ export class Database {
    * repeated; one with an unknown outcome is repeated only when `repeatable` says that doing it twice is harmless.
    * @throws Unavailable when it did not work out within the retry budget; any other error of `work` as it is.
    */
-  async run<T>(repeatable: boolean, work: (client: PoolClient) => Promise<T>): Promise<T> {
+  async run<T>(repeatable: boolean, work: (client: PoolClient, attempt: Attempt) => Promise<T>): Promise<T> {
     const deadline = Date.now() + this.config.retryBudget;
     for (let attempt = 0; ; attempt++) {
       let reached = false;
+      const current: Attempt = { uncommitted: false };
       try {
         return await this.once((client) => {
           reached = true;
-          return work(client);
+          return work(client, current);
         });
       } catch (error) {
         const verdict = judge(error);
@@ -114,7 +121,8 @@ export class Database {
         if (reached && !verdict.transient) throw error;
         const pause = Math.min(500, 25 * 2 ** attempt) * (0.5 + Math.random() / 2);
         // A statement that hit its time limit would hit it again.
-        const again = verdict.reason !== "57014" && (!reached || verdict.undone || repeatable);
+        const harmless = !reached || verdict.undone || current.uncommitted || repeatable;
+        const again = verdict.reason !== "57014" && harmless;
         if (!again || Date.now() + pause > deadline) throw new Unavailable(verdict.reason, { cause: error });
         this.events.retried(verdict.reason);
         // A login or a certificate that is refused may mean that the files are newer than what we hold.
@@ -124,12 +132,14 @@ export class Database {
     }
   }
 
-  /** {@link run} inside one transaction. */
+  /** {@link run} inside one transaction: only a connection that is lost while it commits leaves the outcome unknown. */
   transaction<T>(repeatable: boolean, work: (client: PoolClient) => Promise<T>): Promise<T> {
-    return this.run(repeatable, async (client) => {
+    return this.run(repeatable, async (client, attempt) => {
+      attempt.uncommitted = true;
       await client.query("BEGIN");
       try {
         const result = await work(client);
+        attempt.uncommitted = false;
         await client.query("COMMIT");
         return result;
       } catch (error) {

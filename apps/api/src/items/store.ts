@@ -94,8 +94,9 @@ export class ItemStore {
 
   /** Changes the given fields; `null` clears the description. */
   update(id: string, fields: Partial<ItemInput>, expected: Expected): Promise<Change<Item>> {
-    // Not repeatable: done twice, the second time would find the version changed, by itself.
-    return this.database.run(false, async (client) => {
+    // Not repeatable: done twice, the second time would find the version changed, by itself. In a transaction, so that what
+    // was lost before it counted (a lease that ended, a failover) can be done again all the same.
+    return this.database.transaction(false, async (client) => {
       const { rows } = await client.query<Item>(
         `UPDATE items SET
            name = coalesce($2, name),
@@ -119,7 +120,7 @@ export class ItemStore {
   }
 
   delete(id: string, expected: Expected): Promise<Change<undefined>> {
-    return this.database.run(false, async (client) => {
+    return this.database.transaction(false, async (client) => {
       const { rowCount } = await client.query(
         "DELETE FROM items WHERE id = $1 AND ($2::integer[] IS NULL OR version = ANY ($2))",
         [id, expected === "any" ? null : expected],
