@@ -33,7 +33,13 @@ export class SecretStores extends pulumi.ComponentResource {
     if (sealedSecrets.enabled) {
       new SealedSecrets(
         "sealed-secrets",
-        { foundation, serves, renewalDays: sealedSecrets.renewalDays, files: `sealed/${pulumi.getStack()}` },
+        {
+          foundation,
+          serves,
+          renewalDays: sealedSecrets.renewalDays,
+          renewBefore: sealedSecrets.renewBefore,
+          files: `sealed/${pulumi.getStack()}`,
+        },
         here,
       );
     }

@@ -16,6 +16,8 @@ export interface SealedSecretsArgs {
   serves: PlatformNamespace[];
   /** Days after which it makes a new sealing key; the old ones stay, for what they sealed. @default 30 */
   renewalDays?: number;
+  /** A key that is older than this (ISO 8601) is followed by a new one at once, for when it may be in wrong hands. @default none */
+  renewBefore?: string;
   /** Folder with YAML files of SealedSecrets that the graph applies. @default none */
   files?: string;
   /** @default 20m CPU and 48Mi requested, half a core and 128Mi at most */
@@ -54,6 +56,9 @@ const defaultResources: ResourceNeeds = {
   limits: { cpu: "500m", memory: "128Mi", "ephemeral-storage": "32Mi" },
 };
 
+/** A time as the controller's option wants it: RFC 1123 with a numeric zone. */
+const rfc1123 = (iso: string): string => new Date(iso).toUTCString().replace("GMT", "+0000");
+
 /**
  * The Sealed Secrets controller: decrypts SealedSecrets of the served namespaces into Secrets of the same name. Its keys are
  * Secrets of its own namespace; without them nothing that was sealed can be read again (docs/runbooks/sealed-secrets.md).
@@ -87,6 +92,7 @@ export class SealedSecrets extends pulumi.ComponentResource {
           command: ["/usr/local/bin/controller"],
           args: [
             `--key-renew-period=${(args.renewalDays ?? 30) * 24}h`,
+            ...(args.renewBefore === undefined ? [] : [`--key-cutoff-time=${rfc1123(args.renewBefore)}`]),
             "--all-namespaces=false",
             `--additional-namespaces=${args.serves.map(({ label }) => label).join(",")}`,
             "--log-format=json",

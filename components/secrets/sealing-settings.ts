@@ -13,6 +13,10 @@ export const sealedSecretsSchema = z
       .max(365)
       .default(30)
       .describe("Days after which a new sealing key is made; the old ones stay for what they sealed. Default: 30."),
+    renewBefore: z.iso
+      .datetime({ error: "must be a time such as 2027-01-31T12:00:00Z" })
+      .optional()
+      .describe("A sealing key older than this is followed by a new one at the next up. Default: none."),
   })
   .prefault({});
 

@@ -115,13 +115,13 @@ const wholeStack = ["valid-exemptions", "no-orphans", "no-empty-namespaces"];
 describe("Sealed Secrets", () => {
   let graph: Graph;
   const folder = folderWith({ "mail.yaml": stringify(object()) });
-  const program = () => {
+  const program = (more: { renewBefore?: string } = {}) => {
     const ground = makeFoundation();
     const app = makeNamespace("app", ground);
     const { foundation, provider } = ground;
     return new SealedSecrets(
       "sealed-secrets",
-      { foundation, serves: [app], renewalDays: 7, files: folder },
+      { foundation, serves: [app], renewalDays: 7, files: folder, ...more },
       { provider },
     );
   };
@@ -151,6 +151,15 @@ describe("Sealed Secrets", () => {
     assert.deepEqual(graph.objects("ClusterRole"), []);
     const roles = graph.objects("Role").map(({ inputs }) => inputs["metadata"].namespace);
     assert.deepEqual(roles.sort(), ["app", "sealed-secrets"]);
+  });
+
+  it("makes a new key at once when told since when the old ones are not good", async () => {
+    const renewed = await captureProgram(async () => void program({ renewBefore: "2027-01-31T12:00:00Z" }), {
+      project: "groundwork",
+      stack: "renewed",
+    });
+    const { args } = renewed.objects("Deployment", "sealed-secrets")[0]!.inputs["spec"].template.spec.containers[0];
+    assert.ok(args.includes("--key-cutoff-time=Sun, 31 Jan 2027 12:00:00 +0000"));
   });
 
   it("can neither change nor delete its own keys", () => {
