@@ -1,9 +1,9 @@
+import * as fs from "node:fs";
 import { VaultClient, VaultError } from "../../apps/keeper/src/vault/client";
 import { generateRoot } from "../../apps/keeper/src/vault/root";
 import { say, UserError } from "../ui";
 import { AdminCluster, primary } from "./cluster";
 import { HandedOver, keepOld, keysFile, readKeys, writeSecretFile } from "./files";
-import * as fs from "node:fs";
 
 /** The Secrets that the keeper makes; components/secrets names them. */
 const recoverySecret = "vault-recovery";
@@ -32,8 +32,9 @@ export async function withRoot<T>(
     return await work(root);
   } finally {
     await root.write("auth/token/revoke-self").catch((error: unknown) => {
-      // A restored Vault does not know it, which is as good.
-      if (!(error instanceof VaultError && error.status === 403)) say("the temporary root token could not be revoked");
+      // A Vault that was restored meanwhile does not know it, or is not back yet: it is not in what was restored.
+      const gone = error instanceof VaultError && (error.status === 403 || error.status >= 500);
+      if (!gone) say(`the temporary root token could not be revoked: ${(error as Error).message}`);
     });
   }
 }
@@ -109,8 +110,10 @@ export async function rotateRecoveryKeys(cluster: AdminCluster, stack: string): 
   if (handedOver) {
     keepOld(file);
     fs.renameSync(next, file);
-    say(`new recovery keys: ${file} (mode 0600); the old file is beside it and worth nothing now`);
+    say(`new recovery keys: ${file} (mode 0600); the old ones are beside it`);
   } else {
+    writeSecretFile(file, `${JSON.stringify({ ...content, recoveryKeys: keys }, null, 2)}\n`);
+    keepOld(file);
     await cluster.patchSecret(primary.namespace, recoverySecret, { keys: JSON.stringify(fresh) });
     fs.rmSync(next);
     say(

@@ -10,7 +10,9 @@ export const lifetimes = { root: 87_600, intermediate: 43_800, renewBefore: 8_76
 
 /** Both authorities, and where clients find them. Gives the root certificate, PEM. */
 export async function ensureAuthorities(vault: VaultClient, kube: KubeClient, platform: Platform): Promise<string> {
-  const root = (await certificateOf(vault, "pki-root")) ?? (await makeRoot(vault, kube, platform));
+  const found = (await certificateOf(vault, "pki-root")) ?? (await makeRoot(vault, kube, platform));
+  // Vault gives it with and without an end of line; consumers must see the same each time.
+  const root = `${found.trim()}\n`;
   await ensureIntermediate(vault, root);
   const base = `${platform.address}/v1/pki`;
   await vault.write("pki/config/urls", {
