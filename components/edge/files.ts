@@ -28,8 +28,8 @@ export interface EdgeFiles {
   };
   /** Flags that name the files. */
   arguments: string[];
-  /** Gets the certificate by way of the running edge; the result is known once it is there. */
-  certify?: (edge: HardenedDeployment) => pulumi.Output<string>;
+  /** Gets the certificate by way of the running edge's `door` on port 80; the result is known once it is there. */
+  certify?: (edge: HardenedDeployment, door: Endpoint) => pulumi.Output<string>;
 }
 
 interface EdgePlan {
@@ -74,7 +74,7 @@ function ofIssuer(
   issuer: Issuer,
   opts: pulumi.CustomResourceOptions,
 ): EdgeFiles {
-  const challenges = challengesOf(namespace, issuer);
+  const challenges = challengesOf(namespace, issuer.challenges);
   const content = planRoutes(routes, dynamicFolder, challenges);
   const map = new k8s.core.v1.ConfigMap(
     `${name}-config`,
@@ -105,30 +105,35 @@ function ofIssuer(
     ],
     certify:
       challenges &&
-      ((edge) =>
-        issue([edge, serveChallenges(challenges, opts), ...connect(edge.client, challenges, opts).policies]).secret),
+      ((edge, door) => {
+        const toSolvers = connect(edge.client, challenges, opts);
+        // The edge's address leads to its own pods, which is what policies see.
+        const toEdge = connect(challenges.asker, door, opts);
+        return issue([edge, serveChallenges(challenges, opts), ...toSolvers.policies, ...toEdge.policies]).secret;
+      }),
   };
 }
 
+type Challenges = NonNullable<Issuer["challenges"]>;
+type ChallengeEndpoint = Endpoint & {
+  backend: { pods: Record<string, string>; port: number };
+  asker: Challenges["asker"];
+};
+
 /** Where HTTP-01 challenges of an issuer are answered: solver pods in the edge's own namespace. */
-function challengesOf(namespace: PlatformNamespace, issuer: Issuer): (Endpoint & { backend: Backend }) | undefined {
-  return (
-    issuer.challenges && {
-      name: "acme-challenges",
-      namespace,
-      service: "acme-challenges",
-      port: issuer.challenges.port,
-      backend: issuer.challenges,
-      ready: "while cert-manager is asked",
-    }
-  );
+function challengesOf(namespace: PlatformNamespace, challenges: Challenges | undefined): ChallengeEndpoint | undefined {
+  if (!challenges) return undefined;
+  const { pods, port, asker } = challenges;
+  const name = "acme-challenges";
+  const ready = "while cert-manager is asked";
+  return { name, namespace, service: name, port, backend: { pods, port }, asker, ready };
 }
 
-type Backend = NonNullable<Issuer["challenges"]>;
-
 /** One Service for the pods of every challenge: cert-manager works on one at a time. */
-function serveChallenges(endpoint: Endpoint & { backend: Backend }, opts: pulumi.CustomResourceOptions) {
-  const { service: name, namespace, port, backend } = endpoint;
+function serveChallenges(
+  { service: name, namespace, port, backend }: ChallengeEndpoint,
+  opts: pulumi.CustomResourceOptions,
+) {
   return new k8s.core.v1.Service(
     name,
     {

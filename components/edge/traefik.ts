@@ -90,7 +90,7 @@ export class Traefik extends pulumi.ComponentResource {
     for (const endpoint of new Map(args.routes.map((route) => [route.endpoint.name, route.endpoint])).values()) {
       connect(deployment.client, endpoint, { parent: this });
     }
-    const served = plan.certify?.(deployment) ?? deployment.ready;
+    const served = plan.certify?.(deployment, deployment.endpoint("web")) ?? deployment.ready;
 
     this.address = pulumi.all([deployment.loadBalancerAddress, deployment.ready, served]).apply(([address]) => address);
     this.metrics = this.createMetrics(name, deployment);

@@ -27,6 +27,9 @@ export function planController(namespace: string, acme?: AcmeConfig): string {
     apiVersion: "controller.config.cert-manager.io/v1alpha1",
     kind: "ControllerConfiguration",
     clusterResourceNamespace: namespace,
+    // A certificate takes about a dozen calls: upstream's 20 a second would let thirty of them wait for most of a minute.
+    kubernetesAPIQPS: 100,
+    kubernetesAPIBurst: 200,
     // A single replica, which is replaced and never doubled.
     leaderElectionConfig: { enabled: false },
     controllers: ["*", ...unused],

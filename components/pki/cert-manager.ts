@@ -125,10 +125,9 @@ export class CertManager extends pulumi.ComponentResource {
     const key = `to-${endpoint.namespace.label}-${endpoint.name}`;
     const known = this.served.get(key);
     if (known) return known;
-    const { policies } = connect(this.client, endpoint, {
-      parent: this,
-      deletedWith: this.namespace.resource,
-    });
+    // Issuers have the authority in their own caBundle: the controller needs no copy to mount.
+    const bare = { ...endpoint, authority: undefined };
+    const { policies } = connect(this.client, bare, { parent: this, deletedWith: this.namespace.resource });
     this.served.set(key, policies);
     return policies;
   }

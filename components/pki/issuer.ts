@@ -1,5 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
-import { NamespaceRef } from "../workload";
+import { Client, NamespaceRef } from "../workload";
 
 /** Who signs: a ClusterIssuer of cert-manager, by reference. */
 export interface Issuer {
@@ -12,7 +12,7 @@ export interface Issuer {
   serve?: (namespace: NamespaceRef) => pulumi.Resource[];
   /**
    * HTTP-01: the pods that answer an authority's questions, in the certificate's namespace, and their port. The edge leads
-   * `/.well-known/acme-challenge/` to them.
+   * `/.well-known/acme-challenge/` to them; `asker` tries that before it lets the authority ask.
    */
-  challenges?: { pods: Record<string, string>; port: number };
+  challenges?: { pods: Record<string, string>; port: number; asker: Client };
 }

@@ -137,7 +137,11 @@ export function acmeIssuer(name: string, args: AcmeIssuerArgs, opts: pulumi.Cust
   };
   const issuer = clusterIssuer(name, certManager, spec, [], opts);
   if (!solves) return issuer;
-  return { ...issuer, challenges: challengePods, serve: (namespace) => certManager.serve(namespace, true) };
+  return {
+    ...issuer,
+    challenges: { ...challengePods, asker: certManager.client },
+    serve: (namespace) => certManager.serve(namespace, true),
+  };
 }
 
 const base64 = (pem: string): string => Buffer.from(pem).toString("base64");
