@@ -56,12 +56,11 @@ export class Valkey {
     this.write("users/users.acl", planUsers("app", { client: digest(this.password), reloader: digest(this.reloader) }));
     const login = { host: "localhost", port: String(this.port), username: "app", password: this.password };
     for (const [name, value] of Object.entries(login)) this.write(`login/${name}`, value);
-    const settings = planServerConfig("64Mi")
-      .replaceAll(paths.tls, path.join(this.folder, "tls"))
-      .replaceAll(paths.users, path.join(this.folder, "users"))
-      .replace(`tls-port ${componentsPort}`, `tls-port ${this.port}`)
-      .replace("bind * -::*", "bind 127.0.0.1");
-    this.write("valkey.conf", settings);
+    const probe = this.authority.issue({ commonName: "probe" });
+    this.write("probe/tls.crt", probe.cert);
+    this.write("probe/tls.key", probe.key);
+    this.write("reloader/password", this.reloader);
+    this.write("valkey.conf", this.here(planServerConfig("64Mi")).replace("bind * -::*", "bind 127.0.0.1"));
     await this.up();
   }
 
@@ -89,6 +88,38 @@ export class Valkey {
     process.off("exit", this.kill);
   }
 
+  /** A file of the component with this server's port and folders in place of the pod's. */
+  here(text: string): string {
+    const folders = { tls: "tls", probe: "probe", users: "users", reloader: "reloader", beat: "beat" } as const;
+    return Object.entries(folders)
+      .reduce(
+        (all, [name, folder]) => all.replaceAll(paths[name as keyof typeof folders], path.join(this.folder, folder)),
+        text,
+      )
+      .replace(`tls-port ${componentsPort}`, `tls-port ${this.port}`)
+      .replace(`-p ${componentsPort}`, `-p ${this.port}`);
+  }
+
+  /** Writes the file with a script of the component and gives its path. */
+  script(name: string, text: string): string {
+    this.write(name, this.here(text));
+    fs.mkdirSync(path.join(this.folder, "beat"), { recursive: true });
+    return path.join(this.folder, name);
+  }
+
+  /** A folder for PATH in which the command-line client has Valkey's name. */
+  commands(): string {
+    const folder = path.join(this.folder, "commands");
+    fs.mkdirSync(folder, { recursive: true });
+    const link = path.join(folder, "valkey-cli");
+    const folders = process.env["PATH"]!.split(":");
+    const client = PROGRAMS.flatMap((one) => folders.map((at) => path.join(at, `${one}-cli`))).find((file) =>
+      fs.existsSync(file),
+    );
+    if (!fs.existsSync(link)) fs.symlinkSync(client!, link);
+    return folder;
+  }
+
   /** It hangs: connections stay, nothing is answered. */
   freeze(frozen: boolean): void {
     this.process?.kill(frozen ? "SIGSTOP" : "SIGCONT");
@@ -101,6 +132,11 @@ export class Valkey {
     const { cert, key } = signer.issue({ commonName: "localhost", dnsNames: ["localhost"] });
     this.write("tls/tls.crt", cert);
     this.write("tls/tls.key", key);
+  }
+
+  /** Puts a file of the server's certificate in the place of another. */
+  replace(name: "tls.crt" | "tls.key", content: string): void {
+    this.write(`tls/${name}`, content);
   }
 
   /** What the component's reloader says to the server. */
