@@ -18,8 +18,8 @@ export function serverContainer(
     image: foundation.artifacts.image("vault"),
     command: ["/bin/vault", "server"],
     args: [`${vaultPaths.config}/server.hcl`, ...(more.configs ?? [])].map((file) => `-config=${file}`),
-    // HOME: the server looks for a token helper's file there, and its user has no entry in the image.
-    env: { ...planServerEnvironment(names), HOME: "/vault/data" },
+    // Nothing else can be written to: a snapshot that is restored lies there for a moment, encrypted as it is.
+    env: { ...planServerEnvironment(names), HOME: vaultPaths.data, TMPDIR: vaultPaths.data },
     ports: { api: vaultPorts.api, ...more.ports },
     resources,
     probes: {

@@ -8,7 +8,9 @@ export class VaultError extends Error {
     readonly errors: string[],
     request: string,
   ) {
-    super(blank(`${request}: ${status}${errors.length > 0 ? ` ${errors.join("; ")}` : ""}`));
+    super(
+      blank(`${request}: ${status}${errors.length > 0 ? ` ${errors.join("; ").replace(/\s+/g, " ").trim()}` : ""}`),
+    );
     this.name = "VaultError";
   }
 }
