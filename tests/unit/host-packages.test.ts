@@ -5,6 +5,7 @@ import * as os from "node:os";
 import * as path from "node:path";
 import { packagesFunction, switchFunctions } from "../../components/host/packages";
 import { script } from "../../components/host/remote-script";
+import { questions } from "../../components/host/ssh/check";
 
 /** The shell functions with test doubles of dpkg-query, apt-get and systemctl, which keep what they are told in files. */
 describe("what a machine is given and gets taken back", () => {
@@ -77,5 +78,22 @@ describe("what a machine is given and gets taken back", () => {
   it("has nothing to switch off on a machine that was not hardened", () => {
     assert.equal(run(switchFunctions, "switch_off\nswitch_off fail2ban.service\necho on").stdout, "on\n");
     assert.equal(read("told"), "");
+  });
+
+  it("is asked for before anything is changed: a package that apt can't get", () => {
+    fs.writeFileSync(file("installed"), "nftables\n");
+    double("apt-get", "exit 1");
+    double("apt-cache", `case "$2" in fail2ban) echo "  Candidate: 1.0.2-2" ;; *) echo "  Candidate: (none)" ;; esac`);
+    const done = spawnSync("sh", ["-s"], {
+      input: questions(["nftables", "fail2ban", "unattended-upgrades"]),
+      env: { PATH: `${file("bin")}:/usr/bin:/bin` },
+      encoding: "utf8",
+    });
+    assert.deepEqual(
+      done.stdout.split("\n").filter((line) => /package/.test(line)),
+      [
+        "the package unattended-upgrades is missing and apt knows no source of it: run apt-get update there, or install it",
+      ],
+    );
   });
 });

@@ -26,7 +26,7 @@ export interface Checked {
 }
 
 /** What must be there before anything is installed: prints what is not, after a first line that says what it is. */
-const questions = (packages: string[]): string => `
+export const questions = (packages: string[]): string => `
 systemd-detect-virt --container --quiet && echo container || echo machine
 [ "$(id -u)" = 0 ] || echo "the user is not root"
 [ -d /run/systemd/system ] || echo "systemd does not run it"
@@ -35,7 +35,7 @@ systemd-detect-virt --container --quiet && echo container || echo machine
 command -v apt-get > /dev/null || echo "it has no apt-get: Debian 12 or a later Debian or Ubuntu is needed"
 for package in ${packages.join(" ")}; do
   dpkg-query -W -f '\${db:Status-Status}' $package 2> /dev/null | grep -qx installed && continue
-  apt-cache policy $package 2> /dev/null | grep -q 'Candidate: [^(]' ||
+  LC_ALL=C apt-cache policy $package 2> /dev/null | grep -q 'Candidate: [^(]' ||
     echo "the package $package is missing and apt knows no source of it: run apt-get update there, or install it"
 done`;
 
