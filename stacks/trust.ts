@@ -2,7 +2,7 @@ import * as fs from "node:fs";
 import * as pulumi from "@pulumi/pulumi";
 import { acmeIssuer, type AcmeSolver, CertManager, Issuer, LocalCa, localIssuer } from "../components/pki";
 import { vaultIssuer, vaultIssuerAccess } from "../components/pki";
-import { Vault, VaultConfiguration, VaultInjector } from "../components/secrets";
+import { type KubernetesRole, Vault, VaultConfiguration, VaultInjector } from "../components/secrets";
 import type { Foundation } from "../components/workload";
 import type { ComponentReport } from "./report";
 import type { Settings } from "./settings";
@@ -12,6 +12,17 @@ export interface TrustArgs {
   settings: Settings;
   /** The stack's own authority: it signs what has to be there before Vault is. */
   ca: LocalCa;
+}
+
+/** The role of Vault's PKI that signs names of the stack's domain. */
+const edgeRole = "edge";
+
+/** Issuers of Vault's intermediate. */
+interface FromVault {
+  servers: Issuer;
+  clients: Issuer;
+  /** Where the edge shows a certificate of Vault's. */
+  edge?: Issuer;
 }
 
 /** What hands secrets to pods. */
@@ -46,7 +57,7 @@ export class Trust extends pulumi.ComponentResource {
     const vault = settings.vault.enabled
       ? new Vault("vault", { foundation, issuer: local, ...settings.vault, protect: settings.protect }, here)
       : undefined;
-    const fromVault = vault && this.issueFromVault(certManager, vault);
+    const fromVault = vault && this.issueFromVault(certManager, vault, settings);
     this.secrets = vault && {
       vault,
       injector: new VaultInjector("vault-injector", { foundation, vault, issuer: local }, here),
@@ -54,30 +65,40 @@ export class Trust extends pulumi.ComponentResource {
 
     this.servers = fromVault?.servers ?? local;
     this.clients = fromVault?.clients ?? local;
-    this.edge = this.edgeIssuer(settings, certManager, { local, vault: fromVault?.servers });
+    this.edge = this.edgeIssuer(settings, certManager, { local, vault: fromVault?.edge });
     this.registerOutputs({});
   }
 
-  /** Two issuers, since a role of Vault's signs either servers or clients. */
-  private issueFromVault(certManager: CertManager, vault: Vault): { servers: Issuer; clients: Issuer } {
-    const names = { servers: "vault", clients: "vault-clients" } as const;
-    const server = vaultIssuerAccess(names.servers, "server");
-    const client = vaultIssuerAccess(names.clients, "client");
+  /** One issuer for each role of Vault's PKI: a role signs servers inside the cluster, or clients, or the edge. */
+  private issueFromVault(certManager: CertManager, vault: Vault, { certificates, domain }: Settings): FromVault {
+    const edge = certificates.issuer === "vault";
+    const roles = { vault: "server", "vault-clients": "client", ...(edge && { "vault-edge": edgeRole }) };
+    const grants = Object.entries(roles).map(([issuer, role]) => vaultIssuerAccess(issuer, role));
     const access = new VaultConfiguration(
       "issuer-access",
       {
         vault,
         document: {
-          policies: { ...server.policies, ...client.policies },
-          kubernetesRoles: { ...server.kubernetesRoles, ...client.kubernetesRoles },
+          policies: Object.assign({}, ...grants.map(({ policies }) => policies)) as Record<string, string>,
+          kubernetesRoles: Object.assign({}, ...grants.map(({ kubernetesRoles }) => kubernetesRoles)) as Record<
+            string,
+            KubernetesRole
+          >,
+          ...(edge && {
+            pkiRoles: {
+              [edgeRole]: { allowedDomains: [domain], bareDomains: true, server: true, ttl: "720h", maxTtl: "2160h" },
+            },
+          }),
         },
       },
       { parent: this },
     ).ready;
-    const shared = { certManager, vault, access, ca: vault.root };
+    const issuer = (name: string, role: string) =>
+      vaultIssuer(name, { certManager, vault, access, ca: vault.root, role });
     return {
-      servers: vaultIssuer(names.servers, { ...shared, role: "server" }),
-      clients: vaultIssuer(names.clients, { ...shared, role: "client" }),
+      servers: issuer("vault", "server"),
+      clients: issuer("vault-clients", "client"),
+      ...(edge && { edge: issuer("vault-edge", edgeRole) }),
     };
   }
 
