@@ -75,5 +75,11 @@ export const ruleFacts: Readonly<Record<string, RuleFacts>> = {
   "cloud-delete-protection": { severity: "high", takes: ["environment"] },
   "explicit-provider": { severity: "high" },
   "no-helm-release": { severity: "high" },
+  "connections-authorised": { severity: "medium" },
+  "services-reached": { severity: "medium" },
+  "no-orphans": { severity: "low" },
+  "no-empty-namespaces": { severity: "low" },
+  "webhook-safety": { severity: "high" },
   "protected-data": { severity: "high", takes: ["environment"] },
+  "data-store-backups": { severity: "high" },
 };

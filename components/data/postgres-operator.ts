@@ -80,6 +80,8 @@ export class PostgresOperator extends pulumi.ComponentResource {
               priorityClass: priorityClass.platform,
               watches: [this.namespace, ...args.serves].map(({ label }) => label),
             }),
+          "MutatingWebhookConfiguration/cnpg-mutating-webhook-configuration": boundWebhooks,
+          "ValidatingWebhookConfiguration/cnpg-validating-webhook-configuration": boundWebhooks,
         },
         podsAfter: [...toApi.policies, webhooks, ...access],
       },
@@ -96,6 +98,14 @@ export class PostgresOperator extends pulumi.ComponentResource {
     this.ready = bundle.ready;
     this.registerOutputs({ ready: this.ready });
   }
+}
+
+/** How long the API server waits for a webhook, in seconds: upstream leaves that to the server's default, which is the same today. */
+const webhookTimeout = 10;
+
+function boundWebhooks(configuration: ManifestObject): ManifestObject {
+  const webhooks = configuration["webhooks"] as object[];
+  return { ...configuration, webhooks: webhooks.map((webhook) => ({ timeoutSeconds: webhookTimeout, ...webhook })) };
 }
 
 interface Hardening {

@@ -6,6 +6,8 @@ import { cloudDeleteProtection } from "./cloud-delete-protection";
 import { cloudFirewallPorts } from "./cloud-firewall-ports";
 import { cloudServerFirewall } from "./cloud-server-firewall";
 import { cloudServerKeys } from "./cloud-server-keys";
+import { connectionsAuthorised } from "./connections-authorised";
+import { dataStoreBackups } from "./data-store-backups";
 import { defaultProcMount } from "./default-proc-mount";
 import { dropAllCapabilities } from "./drop-all-capabilities";
 import { explicitProvider } from "./explicit-provider";
@@ -25,6 +27,7 @@ import { noClusterAdmin } from "./no-cluster-admin";
 import { noCommandLineSecrets } from "./no-command-line-secrets";
 import { noDefaultNamespace } from "./no-default-namespace";
 import { noDefaultServiceAccount } from "./no-default-service-account";
+import { noEmptyNamespaces } from "./no-empty-namespaces";
 import { noExternalIps } from "./no-external-ips";
 import { noExternalNames } from "./no-external-names";
 import { noHelmRelease } from "./no-helm-release";
@@ -36,6 +39,7 @@ import { noHostProcess } from "./no-host-process";
 import { noLongLivedTokens } from "./no-long-lived-tokens";
 import { noNodePorts } from "./no-node-ports";
 import { noOpenNetworkPolicies } from "./no-open-network-policies";
+import { noOrphans } from "./no-orphans";
 import { noPasswordLogins } from "./no-password-logins";
 import { noPodPatches } from "./no-pod-patches";
 import { noPrivilegeEscalation } from "./no-privilege-escalation";
@@ -63,8 +67,10 @@ import { runAsNonRoot } from "./run-as-non-root";
 import { safeSysctls } from "./safe-sysctls";
 import { seccompProfile } from "./seccomp-profile";
 import { selinuxOptions } from "./selinux-options";
+import { servicesReached } from "./services-reached";
 import { sshKeysOnly } from "./ssh-keys-only";
 import { topologySpread } from "./topology-spread";
+import { webhookSafety } from "./webhook-safety";
 import type { Rule } from "../rule";
 
 /** Every rule of the pack, in the order of the table in docs/policies.md. */
@@ -153,7 +159,20 @@ export const ruleGroups: readonly { title: string; rules: readonly Rule[] }[] = 
       cloudDeleteProtection,
     ],
   },
-  { title: "The graph as a whole", rules: [explicitProvider, noHelmRelease, protectedData] },
+  {
+    title: "The graph as a whole",
+    rules: [
+      explicitProvider,
+      noHelmRelease,
+      connectionsAuthorised,
+      servicesReached,
+      noOrphans,
+      noEmptyNamespaces,
+      webhookSafety,
+      protectedData,
+      dataStoreBackups,
+    ],
+  },
 ];
 
 /** All rules, flat. */

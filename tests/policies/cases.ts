@@ -223,8 +223,14 @@ export const cases: readonly Case[] = [
   ),
   deployment("no-command-line-secrets", `${first}.args.1`, "--password=hunter2", /has password on its command line/),
   deployment("no-command-line-secrets", `${first}.args`, ["--api-token", "abcdef"], /api-token/),
-  deployment("no-default-namespace", "metadata.namespace", undefined, /names no namespace/, ["pod-disruption-budgets"]),
-  deployment("no-default-namespace", "metadata.namespace", "default", /default namespace/, ["pod-disruption-budgets"]),
+  deployment("no-default-namespace", "metadata.namespace", undefined, /names no namespace/, [
+    "pod-disruption-budgets",
+    "services-reached",
+  ]),
+  deployment("no-default-namespace", "metadata.namespace", "default", /default namespace/, [
+    "pod-disruption-budgets",
+    "services-reached",
+  ]),
   on("no-secret-config-maps", "configMap", "data.DB_PASSWORD", "hunter2", /under the key "DB_PASSWORD"/),
   on("no-secret-config-maps", "configMap", "data.key", "-----BEGIN EC PRIVATE KEY-----\nx", /under the key "key"/),
   on("no-long-lived-tokens", "secret", "type", "kubernetes.io/service-account-token", /token without an end/, {
@@ -253,7 +259,7 @@ export const cases: readonly Case[] = [
     { "pod-security.kubernetes.io/enforce": "privileged" },
     /enforce to privileged/,
   ),
-  on("no-cluster-admin", "binding", "roleRef.name", "cluster-admin", /binds the role cluster-admin/),
+  on("no-cluster-admin", "binding", "roleRef.name", "cluster-admin", /binds the role cluster-admin/, ["no-orphans"]),
   on("no-cluster-admin", "binding", "subjects.0", { kind: "Group", name: "system:masters" }, /system:masters/),
   on("no-anonymous-bindings", "binding", "subjects.0", { kind: "User", name: "system:anonymous" }, /system:anonymous/),
   on("no-default-service-account", "binding", "subjects.0.name", "default", /default service account/),
@@ -370,6 +376,37 @@ export const cases: readonly Case[] = [
   on("cloud-server-keys", "server", "sshKeys", [], /has no SSH key/),
   on("cloud-delete-protection", "server", "rebuildProtection", undefined, /lacks rebuildProtection/),
   on("cloud-delete-protection", "volume", "deleteProtection", false, /Volume "server-1-data" lacks deleteProtection/),
+  on(
+    "connections-authorised",
+    "clientPolicy",
+    "spec.egress.0.ports.0.port",
+    3001,
+    /^NetworkPolicy app\/report-to-api lets pods out to Deployment app\/api on port 3001, which does not let them in/,
+  ),
+  on(
+    "connections-authorised",
+    "openedPolicy",
+    "spec.ingress.0.ports.0.port",
+    3001,
+    /^NetworkPolicy app\/api-from-edge lets CronJob app\/report in on port 3001, which is not let out/,
+    ["services-reached"],
+  ),
+  on(
+    "services-reached",
+    "service",
+    "spec.ports.0.targetPort",
+    8080,
+    /^Service app\/api is reached by nobody on port 80\./,
+  ),
+  on("services-reached", "service", "spec.selector", { a: "b" }, /^Service app\/api selects no pod of the stack/),
+  on("no-orphans", "configMap", "metadata.name", "spare", /^ConfigMap app\/spare is used by nothing in the stack/),
+  on("no-orphans", "secret", "metadata.name", "spare", /^Secret app\/spare is used by nothing/),
+  on("no-orphans", "claim", "metadata.name", "spare", /^PersistentVolumeClaim app\/spare is used by nothing/),
+  on("no-orphans", "binding", "roleRef.name", "other", /^Role app\/api is used by nothing/),
+  on("webhook-safety", "webhook", "webhooks.0.failurePolicy", undefined, /"items\.api\.local" without a failurePolicy/),
+  on("webhook-safety", "webhook", "webhooks.0.timeoutSeconds", 30, /with no timeout of 10 seconds or less/),
+  on("webhook-safety", "webhook", "webhooks.0.timeoutSeconds", undefined, /with no timeout/),
+  on("webhook-safety", "webhook", "webhooks.0.namespaceSelector", undefined, /built-in objects of kube-system, too/),
   on("ssh-keys-only", "command", "connection.password", "hunter2", /password in its connection/),
   on("ssh-keys-only", "command", "connection.privateKey", undefined, /no key in its connection/),
   on("no-host-command-secrets", "command", "create", "k3s server --token=hunter2", /has token in its script "create"/),
@@ -387,14 +424,41 @@ const kubernetes = (type: string, name: string, props: Record<string, unknown>):
   return { type, name, props: { apiVersion: module.replace("core/", ""), kind: kind.replace(/Patch$/, ""), ...props } };
 };
 
+const backedUp = { "groundwork/backup-of": "self", "groundwork/backup-retention": "7 copies" };
+
 /** Resources that the pack must refuse, or miss. */
 export const additions: readonly Addition[] = [
   {
     rule: "protected-data",
     add: kubernetes("kubernetes:core/v1:PersistentVolumeClaim", "data", {
-      metadata: { name: "data", namespace: "app" },
+      metadata: { name: "data", namespace: "app", annotations: backedUp },
     }),
+    also: ["no-orphans"],
     says: /^PersistentVolumeClaim app\/data holds data and is not protected/,
+  },
+  {
+    rule: "data-store-backups",
+    add: {
+      ...kubernetes("kubernetes:core/v1:PersistentVolumeClaim", "data", {
+        metadata: { name: "data", namespace: "app" },
+      }),
+      protect: true,
+    },
+    also: ["no-orphans"],
+    says: /^PersistentVolumeClaim app\/data has no backup/,
+  },
+  {
+    rule: "no-empty-namespaces",
+    add: kubernetes("kubernetes:core/v1:Namespace", "spare", {
+      metadata: { name: "spare", labels: { "pod-security.kubernetes.io/enforce": "restricted" } },
+    }),
+    also: [
+      "namespace-default-account",
+      "namespace-limit-range",
+      "namespace-network-policies",
+      "namespace-resource-quota",
+    ],
+    says: /^Namespace spare is empty/,
   },
   {
     rule: "namespace-network-policies",
@@ -414,6 +478,7 @@ export const additions: readonly Addition[] = [
       ...kubernetes("kubernetes:core/v1:ConfigMap", "loose", { metadata: { name: "x", namespace: "app" } }),
       provider: "urn:pulumi:test::groundwork::pulumi:providers:kubernetes::default_4_34_2",
     },
+    also: ["no-orphans"],
     says: /^ConfigMap app\/x uses the default provider/,
   },
   {
@@ -422,6 +487,7 @@ export const additions: readonly Addition[] = [
       ...kubernetes("kubernetes:core/v1:ConfigMap", "loose", { metadata: { name: "x", namespace: "app" } }),
       provider: null,
     },
+    also: ["no-orphans"],
     says: /^ConfigMap app\/x has no provider/,
   },
   {

@@ -39,6 +39,7 @@ const podSpec = () => ({
   volumes: [
     { name: "tmp", emptyDir: {} },
     { name: "db", secret: { secretName: "db" } },
+    { name: "config", configMap: { name: "api" } },
   ],
 });
 
@@ -63,6 +64,14 @@ END
 `;
 
 const labels = { "app.kubernetes.io/name": "api" };
+const clientLabels = { "app.kubernetes.io/name": "report" };
+
+/** A job that asks the API and keeps what it says. */
+const clientTemplate = () => {
+  const spec = podSpec();
+  const volumes = [...spec.volumes, { name: "reports", persistentVolumeClaim: { claimName: "reports" } }];
+  return { metadata: { labels: clientLabels }, spec: { ...spec, volumes, restartPolicy: "Never" } };
+};
 
 /** A resource of the sample by its name in the tests. */
 export type SampleName = keyof ReturnType<typeof sample>;
@@ -87,8 +96,16 @@ export function sample() {
       spec: {
         podSelector: { matchLabels: labels },
         policyTypes: ["Ingress", "Egress"],
-        ingress: [{ from: [{ podSelector: {} }], ports: [{ port: 3000 }] }],
+        ingress: [{ from: [{ podSelector: { matchLabels: clientLabels } }], ports: [{ port: 3000 }] }],
         egress: [{ to: [{ ipBlock: { cidr: "10.41.0.10/32" } }], ports: [{ port: 6443 }] }],
+      },
+    }),
+    clientPolicy: object("kubernetes:networking.k8s.io/v1:NetworkPolicy", "report-policy", {
+      metadata: inApp("report-to-api"),
+      spec: {
+        podSelector: { matchLabels: clientLabels },
+        policyTypes: ["Egress"],
+        egress: [{ to: [{ podSelector: { matchLabels: labels } }], ports: [{ port: 3000 }] }],
       },
     }),
     limitRange: object("kubernetes:core/v1:LimitRange", "app-limits", {
@@ -118,8 +135,8 @@ export function sample() {
         type: "LoadBalancer",
         selector: labels,
         ports: [
-          { name: "https", port: 443 },
-          { name: "http", port: 80 },
+          { name: "https", port: 443, targetPort: 3000 },
+          { name: "http", port: 80, targetPort: 3000 },
         ],
       },
     }),
@@ -129,10 +146,34 @@ export function sample() {
     }),
     cronJob: object("kubernetes:batch/v1:CronJob", "report", {
       metadata: inApp("report"),
-      spec: {
-        schedule: "0 3 * * *",
-        jobTemplate: { spec: { template: { metadata: {}, spec: { ...podSpec(), restartPolicy: "Never" } } } },
-      },
+      spec: { schedule: "0 3 * * *", jobTemplate: { spec: { template: clientTemplate() } } },
+    }),
+    claim: {
+      ...object("kubernetes:core/v1:PersistentVolumeClaim", "reports", {
+        metadata: {
+          ...inApp("reports"),
+          annotations: { "groundwork/backup-of": "self", "groundwork/backup-retention": "30d" },
+        },
+        spec: { accessModes: ["ReadWriteOnce"], resources: { requests: { storage: "1Gi" } } },
+      }),
+      protect: true,
+    },
+    webhook: object("kubernetes:admissionregistration.k8s.io/v1:ValidatingWebhookConfiguration", "api-webhook", {
+      metadata: { name: "api" },
+      webhooks: [
+        {
+          name: "items.api.local",
+          admissionReviewVersions: ["v1"],
+          sideEffects: "None",
+          failurePolicy: "Fail",
+          timeoutSeconds: 10,
+          clientConfig: { service: { name: "api", namespace: "app" } },
+          namespaceSelector: {
+            matchExpressions: [{ key: "kubernetes.io/metadata.name", operator: "NotIn", values: ["kube-system"] }],
+          },
+          rules: [{ apiGroups: [""], apiVersions: ["v1"], operations: ["CREATE"], resources: ["configmaps"] }],
+        },
+      ],
     }),
     budget: object("kubernetes:policy/v1:PodDisruptionBudget", "api-budget", {
       metadata: inApp("api"),

@@ -7,7 +7,7 @@ import { additions, cases } from "../../policies/cases";
 import { set } from "../../policies/paths";
 import { sample } from "../../policies/sample";
 import { ApiServer, KubeApi, KubeApiError, startApiServer, until } from "../apiserver";
-import { ApiObject, asPod, collection, decoded, kubernetesObjects, ownedBy } from "./objects";
+import { ApiObject, asPod, certificateDefinition, collection, decoded, kubernetesObjects, ownedBy } from "./objects";
 
 const binary = (): string => process.env["GROUNDWORK_K3S_BINARY"] ?? openArtifacts().file("k3s").path;
 const inCluster = rules.filter(({ cluster }) => cluster).map(({ id }) => id);
@@ -54,6 +54,7 @@ describe("the rules as the cluster's own admission", function () {
     for (const name of ["app", "cnpg-system"]) await make("/api/v1/namespaces", { metadata: { name } });
     const priority = { metadata: { name: "groundwork-application" }, value: 1 };
     await make("/apis/scheduling.k8s.io/v1/priorityclasses", priority);
+    await make("/apis/apiextensions.k8s.io/v1/customresourcedefinitions", certificateDefinition);
     for (const [key, account] of Object.entries(accounts)) {
       const [namespace, name] = account.split("/") as [string, string];
       const subject = { kind: "ServiceAccount", namespace, name };
@@ -89,9 +90,8 @@ describe("the rules as the cluster's own admission", function () {
       await bound("-alone", select("In", [rule]));
     }
     // The server reads its policies every now and then: the last ones are in force once they refuse something.
-    const last = judgedBy(inCluster.at(-1)!, decoded(sample().role));
-    set(last, "rules.1.resources", ["serviceaccounts/token"]);
-    set(last, "rules.1.verbs", ["create"]);
+    const last = judgedBy(inCluster.at(-1)!, decoded(sample().certificate));
+    set(last, "spec.duration", "10000h");
     await until(async () => (await said(last)) !== "", 30_000, "the policies are not in force");
   });
   after(async () => {

@@ -10,7 +10,7 @@ export interface ApiObject {
 
 /** Plural names that are more than the kind with an `s`. */
 const plurals: Record<string, string> = { Ingress: "ingresses", NetworkPolicy: "networkpolicies" };
-const clusterScoped = ["Namespace", "ClusterRole", "ClusterRoleBinding"];
+const clusterScoped = ["Namespace", "ClusterRole", "ClusterRoleBinding", "ValidatingWebhookConfiguration"];
 
 /** Path of the collection that an object is posted to. */
 export function collection({ apiVersion, kind, metadata }: ApiObject): string {
@@ -40,3 +40,21 @@ export function ownedBy(kind: string, name: string, pod: ApiObject): ApiObject {
   const owner = { apiVersion: "apps/v1", kind, name, uid: "4b0e9a5e-6f1d-4c0e-9a53-5f9a1f2b3c4d", controller: true };
   return { ...pod, metadata: { ...pod.metadata, ownerReferences: [owner] } };
 }
+
+/** Stands for cert-manager's own definition: any fields. */
+export const certificateDefinition = {
+  metadata: { name: "certificates.cert-manager.io" },
+  spec: {
+    group: "cert-manager.io",
+    names: { kind: "Certificate", plural: "certificates" },
+    scope: "Namespaced",
+    versions: [
+      {
+        name: "v1",
+        served: true,
+        storage: true,
+        schema: { openAPIV3Schema: { type: "object", "x-kubernetes-preserve-unknown-fields": true } },
+      },
+    ],
+  },
+};
