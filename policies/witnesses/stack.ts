@@ -1,6 +1,6 @@
 import { openArtifacts } from "../../artifacts";
 import { catalogue } from "../../artifacts/catalogue";
-import { captureStack } from "../../tests/unit/graph/stacks";
+import { captureStack } from "../capture/stacks";
 import { exemptions } from "../exemption-list";
 import { rules } from "../rules";
 import { Judgement, judge } from "./judge";

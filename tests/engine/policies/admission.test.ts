@@ -5,13 +5,14 @@ import { exemptions } from "../../../policies/exemption-list";
 import { rules } from "../../../policies/rules";
 import { additions, cases } from "../../policies/cases";
 import { set } from "../../policies/paths";
-import { sample } from "../../policies/sample";
+import { sample, SampleName } from "../../policies/sample";
 import { ApiServer, KubeApi, KubeApiError, startApiServer, until } from "../apiserver";
 import { ApiObject, asPod, certificateDefinition, collection, decoded, kubernetesObjects, ownedBy } from "./objects";
 
 const binary = (): string => process.env["GROUNDWORK_K3S_BINARY"] ?? openArtifacts().file("k3s").path;
 const inCluster = rules.filter(({ cluster }) => cluster).map(({ id }) => id);
 const isInCluster = ({ rule }: { rule: string }) => inCluster.includes(rule);
+const isObject = ({ target }: { target: SampleName }) => sample()[target].type.startsWith("kubernetes:");
 
 /** Label of objects that a test wants judged by one rule alone: of several refusals the API server tells the first. */
 const alone = "tests/judged-by";
@@ -115,7 +116,9 @@ describe("the rules as the cluster's own admission", function () {
     assert.equal(await said(asPod(decoded(sample().deployment))), "");
   });
 
-  for (const { rule, target, path, value, with: more = {}, invalid, templateOnly } of cases.filter(isInCluster)) {
+  for (const { rule, target, path, value, with: more = {}, invalid, templateOnly } of cases
+    .filter(isInCluster)
+    .filter(isObject)) {
     it(`${rule} refuses ${path} = ${JSON.stringify(value)?.slice(0, 60)} in ${target}`, async () => {
       const resource = sample()[target];
       for (const [other, needed] of Object.entries(more)) set(resource.props, other, needed);
