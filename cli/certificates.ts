@@ -12,12 +12,14 @@ export type CertificateSource =
   | "graph"
   /** A Secret that an operator or the cluster itself fills and renews, in its own time. */
   | "operator"
+  /** The root that clients trust: nothing renews it by itself. */
+  | "root"
   /** What the edge showed when it was asked. */
   | "edge";
 
 /** One certificate and how long it is still good. */
 export interface CertificateStatus {
-  /** `namespace/name`, the host that was asked, or "root". */
+  /** `namespace/name`, the host that was asked, or "root" for the one that clients trust. */
   name: string;
   source: CertificateSource;
   /** End of its life, ISO 8601; absent where none was issued or none was shown. */
@@ -52,6 +54,7 @@ const remedies: Record<CertificateSource, string> = {
   "cert-manager": "cert-manager has not renewed it: docs/runbooks/certificates.md",
   graph: "run `npm run up`, which renews it",
   operator: "its operator has not renewed it: look at the operator's log",
+  root: "plan a new one, which every client has to be given: docs/runbooks/certificates.md",
   edge: "the edge shows an old one: docs/runbooks/certificates.md",
 };
 
@@ -88,7 +91,7 @@ export async function readCertificates(
     Promise.all(report.hostnames.slice(0, 1).map((host) => shown(host, report.ingressAddress, now))),
   ]);
   const root = report.ca
-    ? [{ name: "root", source: "graph" as const, ...remaining("graph", lifeOf(report.ca), now) }]
+    ? [{ name: "root", source: "root" as const, ...remaining("root", lifeOf(report.ca), now) }]
     : [];
   return [...found.flat(), ...root].sort((a, b) => (a.daysLeft ?? -Infinity) - (b.daysLeft ?? -Infinity));
 }
