@@ -55,6 +55,12 @@ export class Guesser {
       .sort((a, b) => a - b);
   }
 
+  /** Speaks from another address from now on, as a pod of another node does; the machine has to know the way back. */
+  actAs(address: string, network: string): void {
+    this.within("ip", "address", "replace", `${address}/32`, "dev", this.links[1]);
+    this.within("ip", "route", "replace", network, "dev", this.links[1], "src", address);
+  }
+
   /** Takes the namespace and its link away. Safe to call twice. */
   remove(): void {
     spawnSync("ip", ["netns", "delete", this.namespace]);
