@@ -40,7 +40,13 @@ interface CertificateObject {
 }
 
 interface SecretObject {
-  metadata: { name: string; namespace: string; annotations?: Record<string, string>; ownerReferences?: object[] };
+  metadata: {
+    name: string;
+    namespace: string;
+    annotations?: Record<string, string>;
+    ownerReferences?: object[];
+    labels?: Record<string, string>;
+  };
   data?: Record<string, string>;
 }
 
@@ -124,7 +130,9 @@ async function inSecrets(kube: KubeReader, now: Date): Promise<CertificateStatus
   return items
     .filter(({ metadata, data }) => !metadata.annotations?.["cert-manager.io/certificate-name"] && data?.["tls.crt"])
     .flatMap(({ metadata, data }) => {
-      const owned = metadata.ownerReferences !== undefined || metadata.namespace === "kube-system";
+      // Sealed Secrets' key pairs carry a label and no owner.
+      const sealing = metadata.labels?.["sealedsecrets.bitnami.com/sealed-secrets-key"] !== undefined;
+      const owned = sealing || metadata.ownerReferences !== undefined || metadata.namespace === "kube-system";
       const source = owned ? ("operator" as const) : ("graph" as const);
       const base = { name: `${metadata.namespace}/${metadata.name}`, source };
       try {
