@@ -15,6 +15,9 @@ export function processesNamed(name: string, proc = "/proc"): number[] {
     .map(Number);
 }
 
+/** How the server is signalled. */
+export type Signal = (signal: NodeJS.Signals) => boolean;
+
 /** Sends a signal to the server. Says whether there was one to send it to. */
 export function signalVault(signal: NodeJS.Signals): boolean {
   const found = processesNamed("vault");

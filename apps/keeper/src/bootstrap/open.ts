@@ -1,5 +1,5 @@
 import { hide, log, reason } from "../log";
-import { isEmpty, noteKept, setAside, wasKept } from "../store";
+import { beginRestore, endRestore, isEmpty, isHalfRestored, noteKept, setAside, wasKept } from "../store";
 import { Health, VaultClient, VaultError } from "../vault/client";
 import { Bootstrap, BootstrapKeys } from "./options";
 
@@ -22,6 +22,11 @@ export class TroubleError extends Error {
  * @throws TroubleError where that needs a person: nothing is overwritten then
  */
 export async function open(bootstrap: Bootstrap, health: Health, keys: BootstrapKeys): Promise<BootstrapKeys> {
+  if (health.initialized && isHalfRestored(bootstrap.store)) {
+    setAside(bootstrap.store, bootstrap.signal);
+    endRestore(bootstrap.store);
+    return {};
+  }
   if (!health.initialized) return keys.unsealKey ? restore(bootstrap, keys.unsealKey, keys) : initialise(bootstrap);
   if (!keys.unsealKey) return abandoned(bootstrap);
   if (!wasKept(bootstrap.store)) noteKept(bootstrap.store);
@@ -57,7 +62,7 @@ function abandoned(bootstrap: Bootstrap): BootstrapKeys {
       `the Secret ${bootstrap.keys} with the unseal key of the bootstrap Vault is gone`,
     );
   }
-  setAside(bootstrap.store);
+  setAside(bootstrap.store, bootstrap.signal);
   return {};
 }
 
@@ -68,11 +73,13 @@ async function restore(bootstrap: Bootstrap, unsealKey: string, known: Bootstrap
     throw new TroubleError("storage-lost", "the data of the bootstrap Vault is gone, and there is no copy of it");
   }
   log("the data of the bootstrap Vault is gone: restoring its copy");
+  beginRestore(bootstrap.store);
   const temporary = await init(bootstrap.vault);
   await unseal(bootstrap.vault, temporary.keys);
   const root = bootstrap.vault.as(temporary.root);
   await settled(() => root.raw("POST", "sys/storage/raft/snapshot-force", Buffer.from(copy, "base64"), 60_000));
   noteKept(bootstrap.store);
+  endRestore(bootstrap.store);
   await unseal(bootstrap.vault, unsealKey);
   log("the bootstrap Vault is restored");
   return known;

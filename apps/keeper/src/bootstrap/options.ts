@@ -1,6 +1,7 @@
 import { readArguments } from "../arguments";
 import { HttpsClient } from "../http";
-import { KubeClient } from "../kube/client";
+import { Kube, KubeClient } from "../kube/client";
+import { Signal, signalVault } from "../process";
 import { VaultClient } from "../vault/client";
 
 /** The mount and the key that the primary is unsealed with. */
@@ -9,7 +10,7 @@ export const transit = { mount: "transit", key: "autounseal" } as const;
 /** Everything that the keeper of the bootstrap Vault works with. */
 export interface Bootstrap {
   vault: VaultClient;
-  kube: KubeClient;
+  kube: Kube;
   /** Folder of the server's data. */
   store: string;
   /** Secrets in the keeper's own namespace. */
@@ -18,6 +19,8 @@ export interface Bootstrap {
   /** Where the primary's seal stanza goes. */
   seal: { namespace: string; secret: string; address: string; caFile: string };
   certificate: string;
+  /** How the server is signalled. */
+  signal: Signal;
   port: number;
 }
 
@@ -45,6 +48,7 @@ export function bootstrapOptions(argv: string[]): Bootstrap {
     copy: names.copy,
     seal: { namespace, secret, address: names["seal-address"], caFile: names["seal-ca"] },
     certificate: names.certificate,
+    signal: signalVault,
     port: Number(names.port),
   };
 }

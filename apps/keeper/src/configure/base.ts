@@ -1,5 +1,5 @@
 import { hide, log } from "../log";
-import { KubeClient } from "../kube/client";
+import { Kube } from "../kube/client";
 import { VaultClient, VaultError } from "../vault/client";
 import { generateRoot } from "../vault/root";
 import { Platform } from "./document";
@@ -21,7 +21,7 @@ export async function loginAs(vault: VaultClient, role: string, jwt: string): Pr
  * Uses the root token of the initialisation, once: for the audit devices, the Kubernetes auth method and the keeper's own
  * role. Then it is revoked, and only then removed from its Secret.
  */
-export async function setUpWithRoot(vault: VaultClient, kube: KubeClient, platform: Platform, recovery: Recovery) {
+export async function setUpWithRoot(vault: VaultClient, kube: Kube, platform: Platform, recovery: Recovery) {
   const root = await rootClient(vault, kube, platform, recovery);
   await enableAudit(root);
   const methods = (await root.read("sys/auth"))?.data ?? {};
@@ -70,7 +70,7 @@ async function enableAudit(root: VaultClient): Promise<void> {
 
 async function rootClient(
   vault: VaultClient,
-  kube: KubeClient,
+  kube: Kube,
   platform: Platform,
   recovery: Recovery,
 ): Promise<VaultClient> {

@@ -1,5 +1,5 @@
 import { hide, log } from "../log";
-import { KubeClient } from "../kube/client";
+import { Kube } from "../kube/client";
 import { Health, VaultClient } from "../vault/client";
 import { Platform } from "./document";
 
@@ -36,7 +36,7 @@ interface Progress {
  *
  * @throws NotYetError while servers start, FatalError where a person has to look
  */
-export async function ensureInitialised(nodes: VaultClient[], kube: KubeClient, platform: Platform): Promise<Recovery> {
+export async function ensureInitialised(nodes: VaultClient[], kube: Kube, platform: Platform): Promise<Recovery> {
   const recovery = ((await kube.readSecret(platform.recovery)) ?? {}) as Recovery;
   const progress = ((await kube.readConfigMap(platform.state)) ?? {}) as Progress;
   const generation = Number(progress.generation ?? "0");

@@ -1,6 +1,6 @@
 import { generateKeyPairSync, X509Certificate } from "node:crypto";
 import { hide, log, reason } from "../log";
-import { KubeClient } from "../kube/client";
+import { Kube } from "../kube/client";
 import { VaultClient, VaultError } from "../vault/client";
 import { Platform } from "./document";
 import { FatalError, Recovery } from "./initialise";
@@ -9,7 +9,7 @@ import { FatalError, Recovery } from "./initialise";
 export const lifetimes = { root: 87_600, intermediate: 43_800, renewBefore: 8_760 } as const;
 
 /** Both authorities, and where clients find them. Gives the root certificate, PEM. */
-export async function ensureAuthorities(vault: VaultClient, kube: KubeClient, platform: Platform): Promise<string> {
+export async function ensureAuthorities(vault: VaultClient, kube: Kube, platform: Platform): Promise<string> {
   const found = (await certificateOf(vault, "pki-root")) ?? (await makeRoot(vault, kube, platform));
   // Vault gives it with and without an end of line; consumers must see the same each time.
   const root = `${found.trim()}\n`;
@@ -48,7 +48,7 @@ function absent(error: unknown): undefined {
  * The key is made here and kept in its Secret before Vault gets it: so it can be taken offline later, and a run that is
  * killed goes on with the same key.
  */
-async function makeRoot(vault: VaultClient, kube: KubeClient, platform: Platform): Promise<string> {
+async function makeRoot(vault: VaultClient, kube: Kube, platform: Platform): Promise<string> {
   const kept = ((await kube.readSecret(platform.recovery)) ?? {}) as Recovery;
   if (kept.handedOver && !kept.rootCaKey) {
     throw new FatalError("the root authority is missing and its key was handed over: restore a snapshot");

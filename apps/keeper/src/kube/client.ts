@@ -19,8 +19,17 @@ export class KubeError extends Error {
 /** Values by key; what they are in is the API's business. */
 export type Values = Record<string, string>;
 
+/** What the keeper asks of the API server. Without a namespace it means its own. */
+export interface Kube {
+  readSecret(name: string, namespace?: string): Promise<Values | undefined>;
+  /** Sets keys of a Secret, which is made where it is missing; `null` removes one. */
+  writeSecret(name: string, values: Record<string, string | null>, namespace?: string): Promise<void>;
+  readConfigMap(name: string, namespace?: string): Promise<Values | undefined>;
+  writeConfigMap(name: string, values: Values, namespace?: string): Promise<void>;
+}
+
 /** The few objects that the keeper makes: Secrets and ConfigMaps, by name. */
-export class KubeClient {
+export class KubeClient implements Kube {
   private readonly https: HttpsClient;
 
   constructor(
@@ -45,7 +54,6 @@ export class KubeClient {
     return Object.fromEntries(decoded) as Values;
   }
 
-  /** Sets keys of a Secret, which is made where it is missing; `null` removes one. */
   async writeSecret(name: string, values: Record<string, string | null>, namespace = this.namespace): Promise<void> {
     const data = Object.fromEntries(
       Object.entries(values).map(([key, value]) => [
