@@ -6,6 +6,9 @@ import { Platform } from "./document";
 import { keysOf, Recovery, FatalError } from "./initialise";
 import { keeperPolicy, snapshotsPolicy } from "./policies";
 
+/** How Vault asks whose a token is: with its own account's token, which it reads anew every minute. */
+const inCluster = { kubernetes_host: "https://kubernetes.default.svc", disable_local_ca_jwt: false };
+
 /** Logs in with the pod's token. Undefined where Vault does not know the role, or not yet the method. */
 export async function loginAs(vault: VaultClient, role: string, jwt: string): Promise<VaultClient | undefined> {
   try {
@@ -21,24 +24,26 @@ export async function loginAs(vault: VaultClient, role: string, jwt: string): Pr
  * Uses the root token of the initialisation, once: for the audit devices, the Kubernetes auth method and the keeper's own
  * role. Then it is revoked, and only then removed from its Secret.
  */
-export async function setUpWithRoot(vault: VaultClient, kube: Kube, platform: Platform, recovery: Recovery) {
+export async function setUpWithRoot(
+  vault: VaultClient,
+  kube: Kube,
+  platform: Platform,
+  recovery: Recovery,
+  method: object = inCluster,
+): Promise<void> {
   const root = await rootClient(vault, kube, platform, recovery);
   await enableAudit(root);
   const methods = (await root.read("sys/auth"))?.data ?? {};
   if (!("kubernetes/" in methods)) await root.write("sys/auth/kubernetes", { type: "kubernetes" });
-  await writeKeeper(root, platform);
+  await writeKeeper(root, platform, method);
   await root.write("auth/token/revoke-self");
   await kube.writeSecret(platform.recovery, { rootToken: null });
   log("the root token is revoked");
 }
 
 /** What the keeper renews of itself at each run: its own role and policy, and those of the snapshots. */
-export async function writeKeeper(vault: VaultClient, platform: Platform): Promise<void> {
-  await vault.write("auth/kubernetes/config", {
-    // Vault asks with its own account's token, which it reads anew every minute.
-    kubernetes_host: "https://kubernetes.default.svc",
-    disable_local_ca_jwt: false,
-  });
+export async function writeKeeper(vault: VaultClient, platform: Platform, method: object = inCluster): Promise<void> {
+  await vault.write("auth/kubernetes/config", method);
   await vault.write("sys/policies/acl/keeper", { policy: keeperPolicy });
   await vault.write("sys/policies/acl/snapshots", { policy: snapshotsPolicy });
   const { accounts, namespace, audience } = platform;
