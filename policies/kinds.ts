@@ -29,6 +29,17 @@ const clusterScoped = new Set([
   "VolumeAttachment",
 ]);
 
+/**
+ * Custom kinds that have no namespace. As long as their definition is not installed, providers take them for namespaced and
+ * put them into `default`.
+ */
+export const clusterScopedCustom: ReadonlySet<string> = new Set([
+  "ClusterExternalSecret",
+  "ClusterImageCatalog",
+  "ClusterIssuer",
+  "ClusterSecretStore",
+]);
+
 /** Groups of kinds that Kubernetes itself serves; any other group is a custom resource's. */
 const builtInGroup = /^(|apps|batch|autoscaling|policy|[a-z0-9.-]+\.k8s\.io)$/;
 

@@ -1,3 +1,4 @@
+import { clusterScopedCustom } from "./kinds";
 import { isAbsent, isUnknown, withoutTraps } from "./unknown";
 
 /** A Kubernetes object as a resource of the graph. */
@@ -61,7 +62,7 @@ function toObject(raw: RawResource, props: Record<string, any>): KubernetesObjec
     apiVersion,
     kind,
     name: text(metadata?.name) ?? raw.name,
-    namespace: text(metadata?.namespace),
+    namespace: clusterScopedCustom.has(kind) ? undefined : text(metadata?.namespace),
     patch: token === `${kind}Patch`,
   };
 }

@@ -193,6 +193,18 @@ describe("cert-manager", () => {
   }
 });
 
+describe("a ClusterIssuer", () => {
+  it("is in no namespace for the policies, also where a provider that does not know the kind yet says `default`", async () => {
+    const { graph } = await capture(() => program("local"));
+    find(graph, "ClusterIssuer", "local-cluster-issuer").inputs.metadata.namespace = "default";
+    const found = await policyViolations(graph, { exemptions: exemptions.filter(isOurs) });
+    assert.deepEqual(
+      found.filter(({ message }) => /ClusterIssuer/.test(message)),
+      [],
+    );
+  });
+});
+
 describe("the local issuer", () => {
   it("signs with an authority below the root, whose own key stays out of the cluster", async () => {
     const { graph, result } = await capture(() => program("local"));
