@@ -48,7 +48,7 @@ export function readSealed(folder: string, namespaces: string[]): SealedObject[]
 
 /** What is wrong with a document, for the reader of its file; nothing when it is a SealedSecret for a served namespace. */
 function flaw(value: unknown, namespaces: string[]): string | undefined {
-  const object = value as Partial<SealedObject> & { kind?: string };
+  const object = value as Partial<Omit<SealedObject, "kind" | "apiVersion">> & { apiVersion?: string; kind?: string };
   if (typeof value !== "object" || Array.isArray(value)) return "is no Kubernetes object";
   if (object.kind === "Secret") {
     return "has a Secret that is not sealed: take it out, change its values wherever they are used, and seal the new ones";

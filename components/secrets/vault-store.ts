@@ -61,7 +61,8 @@ export function vaultStore(name: string, args: VaultStoreArgs, opts?: pulumi.Cus
   }
   const inNamespace = { ...opts, deletedWith: namespace.resource };
   const account = new k8s.core.v1.ServiceAccount(
-    `${name}-account`,
+    // Named after what it is, and not after the store: a store of another name must not delete the account of this one.
+    `${storeRole(namespace.label)}-store-account`,
     { metadata: { name: storeAccount, namespace: namespace.name }, automountServiceAccountToken: false },
     inNamespace,
   );
