@@ -11,6 +11,7 @@ const usage = `usage: npm run <verb> [-- options]
   artifacts  list, fetch, verify or prune the outside parts
   access     give people a kubeconfig of some hours          --help
   seal       encrypt a secret so that it can lie in git   --help
+  policies   hold a stack against the policy pack, without an engine   --stack NAME --format table|json|sarif
   scan       let scanners look at a stack's rendered objects   --stack NAME
   rehearse   try a stack's platform on a throwaway API server     --stack NAME
   vault      hand over and rotate its keys, snapshots, restore    status | hand-over | ...
@@ -50,6 +51,7 @@ function parse(argv: string[]): Line {
 /** Verbs load what they need and no more: `status` must not wait for the engine's libraries. */
 async function dispatch(verb: string | undefined, argv: string[]): Promise<number> {
   if (verb === "pulumi") return (await import("./up")).pulumi(argv);
+  if (verb === "policies") return (await import("./policies")).policies(argv);
   if (verb === "vault") return (await import("./vault")).vault(argv);
   if (verb === "artifacts") return (await import("./artifacts")).artifacts(argv);
   if (verb === "access") return (await import("./access")).access(argv);

@@ -191,7 +191,7 @@ export const exemptions: readonly Exemption[] = [
   },
   {
     ...metrics,
-    resource: "Service/app/api",
+    resource: "Service/*/api",
     reason: "Its second port is for metrics that nobody collects yet; no NetworkPolicy opens it.",
   },
   {
@@ -207,7 +207,7 @@ export const exemptions: readonly Exemption[] = [
     expires: "2027-11-30",
   },
   {
-    resource: "Cluster/app/app-db",
+    resource: "Cluster/*/app-db",
     rule: "data-store-backups",
     reason: "Backups of the database need an object store, which the platform does not have yet.",
     owner: "platform",

@@ -2,6 +2,7 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import * as pulumi from "@pulumi/pulumi";
 import { Graph, GraphNode } from "./graph";
 import { Mock, outputsOf } from "./mocks";
+import { Frame, sourceOf } from "./source";
 import { unwrap } from "./wire";
 
 /** How to run a program for its graph. */
@@ -33,6 +34,12 @@ interface Request {
   getProtect(): boolean;
   getDeletedwith(): string;
   getAdditionalsecretoutputsList(): string[];
+  getStacktrace(): { getFramesList(): { getPc(): Position | undefined }[] } | undefined;
+}
+interface Position {
+  getUri(): string;
+  getLine(): number;
+  getColumn(): number;
 }
 type Callback = (error: Error | null, response?: { getUrn(): string }) => void;
 interface Monitor {
@@ -142,7 +149,13 @@ function toNode(request: Request, urn: string, inApply: boolean): GraphNode {
     protect: request.getProtect(),
     deletedWith: request.getDeletedwith() || undefined,
     insideApply: inApply,
+    source: sourceOf(framesOf(request)),
   };
+}
+
+function framesOf(request: Request): Frame[] {
+  const positions = (request.getStacktrace()?.getFramesList() ?? []).flatMap((frame) => frame.getPc() ?? []);
+  return positions.map((at) => ({ uri: at.getUri(), line: at.getLine(), column: at.getColumn() }));
 }
 
 /** Follows asynchronous work from callbacks of `apply`, so that a resource made in one is known. */

@@ -1,3 +1,5 @@
+import type { Source } from "./source";
+
 /** A resource as a program registered it. */
 export interface GraphNode {
   urn: string;
@@ -18,6 +20,8 @@ export interface GraphNode {
   deletedWith?: string;
   /** Made in a callback of `apply`: previews don't show it, and `dependsOn` doesn't wait for it. */
   insideApply: boolean;
+  /** Where in the checkout it was made, as far as the SDK says. */
+  source?: Source;
 }
 
 /** One line of a golden file. */

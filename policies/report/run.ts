@@ -12,7 +12,8 @@ export function policyViolations(graph: Graph, run: Partial<RunOptions> = {}): P
   return runPack(graph.nodes.map(toTestResource), { rules: allRules, exemptions: ownExemptions, ...run });
 }
 
-function toTestResource({ urn, type, name, inputs, secrets, provider, protect }: GraphNode): TestResource {
+/** A node of the graph as the pack is shown it. */
+export function toTestResource({ urn, type, name, inputs, secrets, provider, protect }: GraphNode): TestResource {
   const module = type.split(":")[0]!;
   const named = provider ?? defaultProvider(urn, module);
   return { urn, type, name, props: marked(inputs, secrets), provider: named, protect };
