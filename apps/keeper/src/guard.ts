@@ -3,7 +3,7 @@ import * as fs from "node:fs";
 import { readArguments } from "./arguments";
 import { log, reason } from "./log";
 import { until } from "./loop";
-import { signalVault } from "./process";
+import { Signal, signalVault } from "./process";
 import { answerProbes } from "./probes";
 import { generationOf, isEmpty, noteGeneration, setAside } from "./store";
 
@@ -44,13 +44,13 @@ export function rotateAudit(file: string, limit = auditLimit, kept = auditKept):
 }
 
 /** Follows the count of initialisations that were given up. */
-export function followGeneration(store: string, file: string): void {
+export function followGeneration(store: string, file: string, signal: Signal = signalVault): void {
   if (!fs.existsSync(file)) return;
   const wanted = Number(fs.readFileSync(file, "utf8"));
   if (!Number.isInteger(wanted) || wanted <= generationOf(store)) return;
   // Noted first: killed in between, an empty restart is missed and the job counts once more; the other way round, good data would be lost.
   noteGeneration(store, wanted);
-  if (!isEmpty(store)) setAside(store);
+  if (!isEmpty(store)) setAside(store, signal);
 }
 
 /** Runs beside a server of the primary. */

@@ -224,7 +224,14 @@ describe("the primary Vault and its keeper", function () {
       );
       // Whatever was made by then is removed by a document that has nothing of it.
       await applyDocument(keeper(), name, documentSchema.parse({}));
-      assert.equal(await keeper().read("auth/approle/role/ci"), undefined, `after ${requests} requests`);
+      for (const path of [
+        "sys/policies/acl/api",
+        "pki/roles/orders",
+        "auth/kubernetes/role/api",
+        "auth/approle/role/ci",
+      ]) {
+        assert.equal(await keeper().read(path), undefined, `${path} after ${requests} requests`);
+      }
       await applyDocument(keeper(), name, document);
       assert.equal((await applyDocument(keeper(), name, document)).changed.length, 0, `after ${requests} requests`);
       await applyDocument(keeper(), name, documentSchema.parse({}));
