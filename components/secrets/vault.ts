@@ -54,7 +54,7 @@ const room = {
   pods: 12,
   needs: {
     requests: { cpu: "500m", memory: "768Mi", "ephemeral-storage": "256Mi" },
-    limits: { cpu: "4", memory: "2Gi", "ephemeral-storage": "1Gi" },
+    limits: { cpu: "3", memory: "2Gi", "ephemeral-storage": "1Gi" },
   } satisfies ResourceNeeds,
 };
 

@@ -215,6 +215,7 @@ describe("the primary Vault and its keeper", function () {
   });
 
   it("ends up the same wherever a run is killed, and forgets nothing that it had begun", async () => {
+    await applyDocument(keeper(), "api", documentSchema.parse({}));
     for (let requests = 0; requests < 40; requests += 1) {
       const name = `killed-${requests}`;
       const dying = keeper(losing(requests));
