@@ -2,7 +2,15 @@ import * as pulumi from "@pulumi/pulumi";
 import * as k8s from "@pulumi/kubernetes";
 import { issueCertificate } from "../pki/certificate";
 import { Issuer } from "../pki/issuer";
-import { Bytes, Endpoint, Foundation, HardenedStatefulSet, PlatformNamespace, ResourceNeeds } from "../workload";
+import {
+  Bytes,
+  Endpoint,
+  Foundation,
+  HardenedStatefulSet,
+  mountRoot,
+  PlatformNamespace,
+  ResourceNeeds,
+} from "../workload";
 import { keeperResources, keeperSidecar, keeperJob } from "./keeper";
 import { apiTokenFolder, apiTokenVolume, withVolumes } from "./pod-tokens";
 import { quotaOf } from "./quota";
@@ -31,9 +39,6 @@ export interface VaultBootstrapArgs {
 
 /** Secrets in the bootstrap Vault's own namespace: its unseal key and login, and a copy of its data. */
 export const bootstrapSecrets = { keys: "vault-bootstrap-keys", copy: "vault-bootstrap-copy" } as const;
-
-/** Folder in the primary's pods where `connect` puts the authority of the bootstrap Vault. */
-const authorityInPrimary = "/etc/groundwork/vault-bootstrap-ca/ca.crt";
 
 const storage: Bytes = "256Mi";
 
@@ -100,7 +105,8 @@ function bootstrapArguments(names: VaultNames, primary: PlatformNamespace): stri
     ...["--copy", bootstrapSecrets.copy],
     ...["--seal", `${primary.label}/${sealSecret}`],
     ...["--seal-address", serviceAddress(names)],
-    ...["--seal-ca", authorityInPrimary],
+    // Where `connect` shows the primary's pods this Vault's authority.
+    ...["--seal-ca", `${mountRoot}/${names.service}-ca/ca.crt`],
   ];
 }
 
