@@ -1,4 +1,10 @@
-import type { Policies, ReportViolation, ResourceValidationPolicy, StackValidationPolicy } from "@pulumi/policy";
+import type {
+  Policies,
+  ReportViolation,
+  ResourceValidationArgs,
+  ResourceValidationPolicy,
+  StackValidationPolicy,
+} from "@pulumi/policy";
 import { Exemption, Exemptions } from "./exemptions";
 import { message, ResourceRule, Rule, StackRule } from "./rule";
 import { Resource, toResource } from "./resource";
@@ -61,6 +67,14 @@ function resourcePolicy(
       exemptions.consider(rule.id, resource);
       rule.check(resource, reporter(rule, resource, exemptions, report), args.getConfig());
     },
+    ...(rule.remediate && {
+      // The engine asks only where the level is `remediate`. What is exempted is left as it is.
+      remediateResource: ({ urn, type, name, props }: ResourceValidationArgs) => {
+        const resource = toResource({ urn, type, name, props });
+        if (exemptions.cover(rule.id, resource)) return undefined;
+        return rule.remediate!(resource, props) ? props : undefined;
+      },
+    }),
   };
 }
 

@@ -94,6 +94,13 @@ const templates: Record<string, readonly string[]> = {
 };
 
 /**
+ * The spec of the pod in a resource's own properties, to be changed there; undefined for kinds that keep it in no fixed place,
+ * or that have none.
+ */
+export const podSpecIn = (resource: Resource, props: Record<string, any>): PodSpec | undefined =>
+  templates[resource.object?.kind ?? ""]?.reduce<any>((value, key) => value?.[key], props)?.spec;
+
+/**
  * The pods of a resource: in the place where its kind keeps them, for a CloudNativePG Cluster the pod that its
  * operator makes of it, and in any other kind (lists, custom resources) wherever something has `containers`.
  */

@@ -1,6 +1,6 @@
 import type { PolicyConfigSchema, Severity } from "@pulumi/policy";
 import { describe, Resource } from "./resource";
-import { Container, containersOf, Pod, podsOf, podTitle } from "./pods";
+import { Container, containersOf, Pod, podsOf, PodSpec, podSpecIn, podTitle } from "./pods";
 
 /** The publications whose controls the rules implement. */
 export type Framework =
@@ -87,10 +87,10 @@ export interface ResourceRule extends RuleMetadata {
   scope: "resource";
   check(resource: Resource, report: Report, config: RuleConfig): void;
   /**
-   * Mends what the check would report: gives changed properties, or nothing where there is nothing to mend. Runs only where
-   * the rule's level is `remediate`.
+   * Mends in `props` what the check would report of the resource; true when it changed something. Runs only where the rule's level
+   * is `remediate`. Only for what can not break the resource: a field that was left open gets its safe value.
    */
-  remediate?(resource: Resource): Record<string, any> | undefined;
+  remediate?(resource: Resource, props: Record<string, any>): boolean;
 }
 
 /** Checks all resources together, when the program has run (in previews too). */
@@ -107,32 +107,54 @@ export type Finding = string | readonly string[] | undefined;
 const all = (finding: Finding): readonly string[] =>
   finding === undefined ? [] : typeof finding === "string" ? [finding] : finding;
 
+/** Changes the spec of a pod where a field was left open; true when it did. */
+export type Mend = (spec: PodSpec) => boolean;
+
 /** A rule for each container, init container and ephemeral container of each pod of any kind. */
 export function containerRule(
   metadata: RuleMetadata,
   check: (container: Container, pod: Pod, config: RuleConfig) => Finding,
+  mend?: Mend,
 ): ResourceRule {
-  return podsRule(metadata, (pod, report, config) => {
-    for (const container of containersOf(pod)) {
-      for (const what of all(check(container, pod, config))) report(`${container.title} of ${podTitle(pod)} ${what}`);
-    }
-  });
+  return podsRule(
+    metadata,
+    (pod, report, config) => {
+      for (const container of containersOf(pod)) {
+        for (const what of all(check(container, pod, config))) report(`${container.title} of ${podTitle(pod)} ${what}`);
+      }
+    },
+    mend,
+  );
 }
 
 /** A rule for each pod of any kind. */
-export function podRule(metadata: RuleMetadata, check: (pod: Pod) => Finding): ResourceRule {
-  return podsRule(metadata, (pod, report) => {
-    for (const what of all(check(pod))) report(`${ofPod(pod)} ${what}`);
-  });
+export function podRule(metadata: RuleMetadata, check: (pod: Pod) => Finding, mend?: Mend): ResourceRule {
+  return podsRule(
+    metadata,
+    (pod, report) => {
+      for (const what of all(check(pod))) report(`${ofPod(pod)} ${what}`);
+    },
+    mend,
+  );
 }
 
 const ofPod = (pod: Pod) => (pod.resource.object?.kind === "Pod" ? podTitle(pod) : `the pod of ${podTitle(pod)}`);
 
-function podsRule(metadata: RuleMetadata, check: (pod: Pod, report: Report, config: RuleConfig) => void): ResourceRule {
+function podsRule(
+  metadata: RuleMetadata,
+  check: (pod: Pod, report: Report, config: RuleConfig) => void,
+  mend?: Mend,
+): ResourceRule {
   return {
     ...metadata,
     scope: "resource",
     check: (resource, report, config) => podsOf(resource).forEach((pod) => check(pod, report, config)),
+    ...(mend && {
+      remediate: (resource: Resource, props: Record<string, any>) => {
+        const spec = resource.object?.patch === false ? podSpecIn(resource, props) : undefined;
+        return spec !== undefined && mend(spec);
+      },
+    }),
   };
 }
 

@@ -39,7 +39,6 @@ interface Request {
 interface Position {
   getUri(): string;
   getLine(): number;
-  getColumn(): number;
 }
 type Callback = (error: Error | null, response?: { getUrn(): string }) => void;
 interface Monitor {
@@ -155,7 +154,7 @@ function toNode(request: Request, urn: string, inApply: boolean): GraphNode {
 
 function framesOf(request: Request): Frame[] {
   const positions = (request.getStacktrace()?.getFramesList() ?? []).flatMap((frame) => frame.getPc() ?? []);
-  return positions.map((at) => ({ uri: at.getUri(), line: at.getLine(), column: at.getColumn() }));
+  return positions.map((at) => ({ uri: at.getUri(), line: at.getLine() }));
 }
 
 /** Follows asynchronous work from callbacks of `apply`, so that a resource made in one is known. */

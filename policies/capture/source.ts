@@ -1,4 +1,3 @@
-import { findSourceMap } from "node:module";
 import * as path from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -9,11 +8,10 @@ export interface Source {
   line: number;
 }
 
-/** A frame of the stack in which a resource was made, as the SDK sends it: of the JavaScript that runs. */
+/** A frame of the stack in which a resource was made, as the SDK sends it: of the source, where the loader keeps maps. */
 export interface Frame {
   uri: string;
   line: number;
-  column: number;
 }
 
 const root = path.resolve(__dirname, "..", "..");
@@ -27,13 +25,9 @@ export function sourceOf(frames: readonly Frame[]): Source | undefined {
   return own.find(({ file }) => !file.startsWith(kit)) ?? own[0];
 }
 
-function placeOf({ uri, line, column }: Frame): Source[] {
+function placeOf({ uri, line }: Frame): Source[] {
   if (!uri.startsWith("file:")) return [];
-  const file = fileURLToPath(uri);
-  const inside = path.relative(root, file);
+  const inside = path.relative(root, fileURLToPath(uri));
   if (inside.startsWith("..") || inside.includes("node_modules")) return [];
-  // A loader that removes types moves lines; it leaves a map behind.
-  const entry = findSourceMap(file)?.findEntry(line - 1, column - 1);
-  const original = entry && "originalLine" in entry ? entry.originalLine + 1 : line;
-  return [{ file: inside.split(path.sep).join("/"), line: original }];
+  return [{ file: inside.split(path.sep).join("/"), line }];
 }

@@ -56,29 +56,34 @@ export interface RunOptions {
   now?: Date;
   /** Configuration per rule, as `--policy-pack-config` gives it. */
   config?: Record<string, Record<string, unknown>>;
+  /** Levels by rule; `remediate` has the rule change the resources that it was given. @default mandatory */
+  levels?: Record<string, string | undefined>;
   /** Run the rules for single resources on this one only. Default: on all. */
   only?: TestResource;
 }
 
 /** Runs a pack over resources in the engine's order: remediations and validations of each resource, then the stack. */
 export async function runPack(resources: readonly TestResource[], run: RunOptions): Promise<Violation[]> {
-  const { rules, exemptions = [], now, config = {}, only } = run;
+  const { rules, exemptions = [], now, config = {}, levels = {}, only } = run;
   const policies = toPolicies({ rules, exemptions, ...(now && { now: () => now }) });
   const found: Violation[] = [];
-  const all = resources.map(toPolicyResource);
   for (const resource of only ? [only] : resources) {
     for (const one of policies) {
+      const { remediateResource } = one as ResourceValidationPolicy;
+      if (!remediateResource || (levels[one.name] ?? one.enforcementLevel) !== "remediate") continue;
+      const args = withSecrets(toArgs(resource, config[one.name] ?? {}), resource);
+      await Promise.resolve(remediateResource(args)).catch(skipNotApplicable);
+    }
+    for (const one of policies) {
       const args = toArgs(resource, config[one.name] ?? {});
-      const { remediateResource, validateResource } = one as ResourceValidationPolicy;
+      const { validateResource } = one as ResourceValidationPolicy;
       const report = (message: string) => found.push({ rule: one.name, message, urn: args.urn });
-      if (remediateResource) {
-        await Promise.resolve(remediateResource(withSecrets(args, resource))).catch(skipNotApplicable);
-      }
       for (const validate of validateResource ? [validateResource].flat() : []) {
         await Promise.resolve(validate(args, report)).catch(skipNotApplicable);
       }
     }
   }
+  const all = resources.map(toPolicyResource);
   for (const one of policies) {
     if (!("validateStack" in one)) continue;
     const report = (message: string, urn?: string) => found.push({ rule: one.name, message, urn });

@@ -1,5 +1,5 @@
 import { cis, containerRule, nsa, restricted } from "../rule";
-import { isNot } from "../unknown";
+import { isAbsent, isNot, list } from "../unknown";
 
 /** Without this a setuid binary gives a process more than its parent had; unset means allowed. */
 export const noPrivilegeEscalation = containerRule(
@@ -14,4 +14,12 @@ export const noPrivilegeEscalation = containerRule(
   },
   (container) =>
     isNot(container.spec.securityContext?.allowPrivilegeEscalation, false) ? "may escalate its privileges" : undefined,
+  (spec) => {
+    const open = [...list(spec.containers), ...list(spec.initContainers)].filter(
+      ({ securityContext }) =>
+        isAbsent(securityContext?.allowPrivilegeEscalation) && securityContext?.privileged !== true,
+    );
+    for (const container of open) (container.securityContext ??= {}).allowPrivilegeEscalation = false;
+    return open.length > 0;
+  },
 );

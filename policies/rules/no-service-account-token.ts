@@ -1,5 +1,5 @@
 import { cis, nsa, podRule } from "../rule";
-import { isNot } from "../unknown";
+import { isAbsent, isNot } from "../unknown";
 
 /** Few workloads call the API server; a token in the others is only there to be stolen. */
 export const noServiceAccountToken = podRule(
@@ -13,4 +13,10 @@ export const noServiceAccountToken = podRule(
     remediation: "Set automountServiceAccountToken to false on the pod.",
   },
   (pod) => (isNot(pod.spec.automountServiceAccountToken, false) ? "mounts a service-account token" : undefined),
+  (spec) => {
+    // A workload that says true wants the token, and must say so in an exemption.
+    if (!isAbsent(spec.automountServiceAccountToken)) return false;
+    spec.automountServiceAccountToken = false;
+    return true;
+  },
 );

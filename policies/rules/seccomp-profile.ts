@@ -1,7 +1,7 @@
 import { literal } from "../cel";
 import { baseline, cis, containerRule, restricted } from "../rule";
 import { effective } from "../pods";
-import { isUnknown, list } from "../unknown";
+import { isAbsent, isUnknown, list } from "../unknown";
 
 const allowed = ["RuntimeDefault", "Localhost"];
 
@@ -24,5 +24,10 @@ export const seccompProfile = containerRule(
     return isUnknown(type) || list(allowed).includes(type ?? "")
       ? undefined
       : `runs ${type === undefined ? "without a seccomp profile" : `under the seccomp profile ${type}`}`;
+  },
+  (spec) => {
+    if (!isAbsent(spec.securityContext?.seccompProfile)) return false;
+    (spec.securityContext ??= {}).seccompProfile = { type: "RuntimeDefault" };
+    return true;
   },
 );
