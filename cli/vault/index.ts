@@ -5,6 +5,7 @@ import { chosenStack } from "../stack";
 import { UserError } from "../ui";
 import { openCluster } from "./cluster";
 import { handOver, rotateRecoveryKeys } from "./keys";
+import { putBack } from "./put-back";
 import { renewAuthorities } from "./renew";
 import { bringRootOnline, takeRootOffline } from "./root-ca";
 import { revokeRootToken, rootToken } from "./root-token";
@@ -19,6 +20,7 @@ export const vaultUsage = `usage: npm run vault -- <verb> [--stack NAME]
   rotate-recovery-keys       replace the recovery keys
   snapshot [FILE]            take a snapshot
   restore FILE               put a snapshot back                            --yes
+  put-back                   give the bootstrap Vault its unseal key back, out of that file
   root-ca offline | online   take the root authority's key out of Vault, or bring it back
   renew                      look after the authorities now, which happens weekly by itself
 
@@ -103,6 +105,9 @@ async function run(verb: string, argument: string | undefined, values: Line["val
       return 0;
     case "restore":
       await restoreSnapshot(cluster, stack, argument, values.yes === true);
+      return 0;
+    case "put-back":
+      await putBack(cluster, stack);
       return 0;
     case "root-ca":
       await (argument === "offline" ? takeRootOffline : bringRootOnline)(cluster, stack);
