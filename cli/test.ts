@@ -99,18 +99,38 @@ async function runLayer(layer: Layer, filter: string | undefined): Promise<Total
 }
 
 /**
+ * The layers that are named, all where none is. Words that name no layer are files of the ones that are named:
+ * `e2e security` is tests/e2e/security.test.ts.
+ */
+function choose(words: string[]): Layer[] {
+  const named = layers.filter((layer) => words.includes(layer.name));
+  const files = words.filter((word) => !layers.some((layer) => layer.name === word));
+  const wrong = files.filter((file) => !named.some((layer) => fileOf(layer, file)));
+  if (wrong.length > 0) {
+    const known = layers.map((layer) => layer.name).join(", ");
+    throw new UserError(
+      `no test layer "${wrong.join(", ")}": there are ${known}; after a layer, one of its files may be named`,
+    );
+  }
+  const all = named.length > 0 ? named : layers;
+  if (files.length === 0) return all;
+  return all.map((layer) => ({ ...layer, mocha: files.flatMap((file) => fileOf(layer, file) ?? []) }));
+}
+
+/** A layer's file of that name. */
+function fileOf(layer: Layer, name: string): string | undefined {
+  const file = path.join("tests", layer.name, `${name}.test.ts`);
+  return layer.mocha && fs.existsSync(path.join(root, file)) ? file : undefined;
+}
+
+/**
  * `npm test [layers]`: runs the layers (all, unless some are named) and closes with the line
  * `N passed, N failed`. A later layer runs even when an earlier one failed, so that one run shows everything.
  */
 export async function test(names: string[], options: { grep?: string }): Promise<number> {
-  const unknown = names.filter((name) => !layers.some((layer) => layer.name === name));
-  if (unknown.length) {
-    throw new UserError(
-      `no test layer "${unknown.join(", ")}": there are ${layers.map((layer) => layer.name).join(", ")}`,
-    );
-  }
+  const chosen = choose(names);
   const sum: Totals = { passed: 0, failed: 0, skipped: 0 };
-  for (const layer of layers.filter((each) => names.length === 0 || names.includes(each.name))) {
+  for (const layer of chosen) {
     say(`\n== ${layer.name}`);
     const started = Date.now();
     const totals = await runLayer(layer, options.grep);

@@ -1,4 +1,5 @@
 import * as fs from "node:fs";
+import type { CertificateStatus } from "../certificates";
 import type { Settings } from "../../stacks/settings";
 import { KubeReader, openKube } from "../kube";
 import { kubeconfigFile } from "../paths";
@@ -8,7 +9,7 @@ import { table } from "../ui";
 import { checkClocks } from "./clocks";
 import { checkCluster } from "./cluster";
 import { checkComputer, checkStack } from "./computer";
-import { broken, Finding, reason, well } from "./finding";
+import { broken, Finding, reason, well, worrying } from "./finding";
 import { checkVault } from "./vault";
 
 export type { Finding, Level } from "./finding";
@@ -38,13 +39,31 @@ async function checkTrust(kube: KubeReader, settings: Settings): Promise<Finding
 /** What `status` shows, as findings. */
 async function checkComponents(stack: string): Promise<Finding[]> {
   try {
-    const { components } = await readStatus(savedReport(stack));
-    return components.map(({ name, ready, proof }) =>
-      ready ? well(name, proof) : broken(name, proof, "See the findings above it; `npm run up` makes it again."),
-    );
+    const { components, certificates } = await readStatus(savedReport(stack));
+    return [
+      ...components.map(({ name, ready, proof }) =>
+        ready ? well(name, proof) : broken(name, proof, "See the findings above it; `npm run up` makes it again."),
+      ),
+      ...judgeCertificates(certificates),
+    ];
   } catch (error) {
     return [broken("components", reason(error), `Run \`npm run up -- --stack ${stack}\`.`)];
   }
+}
+
+/** Certificates that are expired are broken, those that should have been renewed by now are worrying; the rest is counted. */
+function judgeCertificates(all: CertificateStatus[]): Finding[] {
+  const runbook = "docs/runbooks/certificates.md";
+  const wrong = all.filter(({ warning }) => warning !== undefined);
+  if (wrong.length === 0) return all.length > 0 ? [well("certificates", `${all.length} are good`)] : [];
+  return wrong.map(({ name, warning = "", daysLeft }) =>
+    (daysLeft === undefined || daysLeft < 0 ? broken : worrying)(
+      `certificate ${name}`,
+      warning,
+      "See the page.",
+      runbook,
+    ),
+  );
 }
 
 const words = { ok: "ok", warn: "WARN", fail: "FAIL" } as const;

@@ -17,6 +17,8 @@ export interface RemoteArtifact {
   /** Path on the machine: below the artefact mount, or where it was copied to. */
   path: string;
   sha256: string;
+  /** Reference of the image in an archive of one, `name:tag@sha256:...`. */
+  ref?: string;
 }
 
 /** Files of a node; the tokens are the only secrets among them. */
@@ -86,12 +88,19 @@ export function uninstall(node: NodePlan): string {
   return `[ ! -x ${uninstallScript(node.role)} ] || ${uninstallScript(node.role)}`;
 }
 
+/** The name that containerd finds an image by when a pod asks for it by digest: without the tag. */
+const digestName = (ref: string): string => ref.replace(/:[^:@/]+@/, "@");
+
 /**
- * Puts image archives where K3s imports them from when it starts, and where a running K3s notices them
- * (docs.k3s.io/installation/airgap, manually deploy images). Archives of earlier versions of ours go.
+ * Puts image archives where K3s imports them from when it starts (docs.k3s.io/installation/airgap, manually deploy images).
+ * Where it runs already, what containerd lacks is imported before anything goes on: K3s would notice the archive some time
+ * later, and a pod that starts before that fails and backs off. Archives of earlier versions of ours go.
  */
 export function imagesScript(archives: Record<string, RemoteArtifact>): string {
   const links = Object.entries(archives).map(([name, { path }]) => `link '${path}' '${name}'\n`);
+  const imports = Object.values(archives).flatMap(({ path, ref }) =>
+    ref === undefined ? [] : [`  import '${path}' '${digestName(ref)}'\n`],
+  );
   return `
 mkdir -p ${paths.images}
 wanted=' '
@@ -104,6 +113,17 @@ ${links.join("")}for archive in ${paths.images}/*; do
   [ -L "$archive" ] || continue
   case "$wanted" in *" $(basename "$archive") "*) ;; *) rm "$archive" ;; esac
 done
+import() {
+  case "$there" in *"
+$2
+"*) return ;; esac
+  k3s ctr --namespace k8s.io images import --all-platforms "$1" > /dev/null || fail "containerd does not take $1"
+}
+export PATH=/usr/local/bin:$PATH
+if [ -S /run/k3s/containerd/containerd.sock ] && there="
+$(timeout 20 k3s ctr --namespace k8s.io images list --quiet 2> /dev/null)
+"; then
+${imports.join("") || "  :\n"}fi
 echo '${Object.values(archives).length} archives'`;
 }
 

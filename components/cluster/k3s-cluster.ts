@@ -130,9 +130,10 @@ export class K3sCluster extends pulumi.ComponentResource {
   private importImages(
     node: string,
     host: Host,
-    archives: { name: string; path: string; sha256: string }[],
+    archives: { name: string; path: string; sha256: string; ref?: string }[],
   ): pulumi.Output<string> {
     const delivered = archives.map((archive) => ({
+      ref: archive.ref,
       // The name in the folder has the digest, so that K3s sees a changed archive as a new file.
       file: `${archive.name}-${archive.sha256.slice(0, 12)}${/\.tar(\.\w+)?$/.exec(path.basename(archive.path))?.[0] ?? ".tar"}`,
       sha256: archive.sha256,

@@ -42,7 +42,21 @@ export class Groundwork {
 
   /** Runs a verb to its end. */
   run(verb: string, ...args: string[]): Promise<Ended> {
-    const child = this.start(verb, ...args);
+    return this.ended(this.start(verb, ...args));
+  }
+
+  /** Runs a verb to its end with a text on its standard input. */
+  feed(input: string, verb: string, ...args: string[]): Promise<Ended> {
+    const child = spawn(process.execPath, [path.join(root, "cli", "bootstrap.cjs"), verb, ...args], {
+      cwd: root,
+      env: this.env,
+      stdio: "pipe",
+    });
+    child.stdin.end(input);
+    return this.ended(child);
+  }
+
+  private ended(child: ChildProcess): Promise<Ended> {
     const ended: Ended = { code: 1, stdout: "", stderr: "" };
     child.stdout?.on("data", (chunk: Buffer) => (ended.stdout += chunk.toString()));
     child.stderr?.on("data", (chunk: Buffer) => (ended.stderr += chunk.toString()));

@@ -232,9 +232,17 @@ describe("units and scripts on a node", () => {
       assertShell(uninstallText(node.role));
     }
     assertShell(killAllText);
+    const image = { ...k3s, ref: "ghcr.io/a/b:1.0@sha256:abc" };
     assertShell(script({ apply: imagesScript({ "a.tar": k3s }), remove: "" }));
+    assertShell(script({ apply: imagesScript({ "a.tar": k3s, "b.tar": image }), remove: "" }));
     assertShell(script({ apply: kubeconfigScript("10.9.0.10"), remove: "" }));
     assertShell(script({ apply: applyCrdsScript("x", "/a"), remove: "" }));
+  });
+
+  it("import images into a containerd that runs already, by the name that pods ask for", () => {
+    const text = imagesScript({ "bundle.tar": k3s, "b.tar": { ...k3s, ref: "ghcr.io/a/b:1.0@sha256:abc" } });
+    assert.match(text, new RegExp(`import '${k3s.path}' 'ghcr.io/a/b@sha256:abc'`));
+    assert.equal(text.match(/^ {2}import /gm)?.length, 1, "an archive of several images has no one name");
   });
 
   it("wait with a bound, and show the unit's log when it is reached", () => {
