@@ -9,8 +9,12 @@ import { UserError } from "../ui";
 export interface AdminCluster {
   /** @throws UserError where the API server says no */
   api<T>(method: string, path: string, body?: object, type?: string): Promise<T>;
-  /** A server of the primary, by its pod. */
+  /** A server of the primary, by its pod. @default the one that was chosen, or the first */
   vault(pod?: string): VaultClient;
+  /** Chooses the server that is the leader, so that one that is down is in nobody's way. */
+  chooseLeader(): Promise<void>;
+  /** Names of the primary's pods. */
+  servers(): Promise<string[]>;
   /** Values of a Secret; undefined where there is none. */
   readSecret(namespace: string, name: string): Promise<Record<string, string> | undefined>;
   /** Sets keys of a Secret that exists; `null` removes one. */
@@ -65,13 +69,32 @@ export function openCluster(kubeconfigPath: string, stack: string): AdminCluster
     if (answer.status >= 400) throw new ApiError(answer.status, method, path, text);
     return JSON.parse(text) as T;
   };
+  let chosen: string = primary.pod;
+  const vault = (pod = chosen): VaultClient =>
+    new VaultClient((path, request) =>
+      call(`/api/v1/namespaces/${primary.namespace}/pods/https:${pod}:${primary.port}/proxy/v1/${path}`, request),
+    );
+  const servers = async (): Promise<string[]> => {
+    const selector = "labelSelector=app.kubernetes.io%2Fname%3Dvault";
+    const { items } = await api<{ items: { metadata: { name: string } }[] }>(
+      "GET",
+      `/api/v1/namespaces/${primary.namespace}/pods?${selector}`,
+    );
+    return items.map(({ metadata }) => metadata.name).sort();
+  };
   const secretPath = (namespace: string, name: string): string => `/api/v1/namespaces/${namespace}/secrets/${name}`;
   return {
     api,
-    vault: (pod = primary.pod) =>
-      new VaultClient((path, request) =>
-        call(`/api/v1/namespaces/${primary.namespace}/pods/https:${pod}:${primary.port}/proxy/v1/${path}`, request),
-      ),
+    vault,
+    servers,
+    async chooseLeader() {
+      for (const pod of await servers()) {
+        const health = await vault(pod)
+          .health()
+          .catch(() => undefined);
+        if (health?.initialized && !health.sealed && !health.standby) chosen = pod;
+      }
+    },
     async readSecret(namespace, name) {
       try {
         const { data = {} } = await api<{ data?: Record<string, string> }>("GET", secretPath(namespace, name));

@@ -60,6 +60,7 @@ export async function vault(argv: string[]): Promise<number> {
     "rotate-recovery-keys",
     "snapshot",
     "restore",
+    "put-back",
     "root-ca",
     "renew",
   ];
@@ -85,6 +86,7 @@ export async function vault(argv: string[]): Promise<number> {
 
 async function run(verb: string, argument: string | undefined, values: Line["values"], stack: string): Promise<number> {
   const cluster = openCluster(kubeconfigFile(stack), stack);
+  await cluster.chooseLeader();
   switch (verb) {
     case "status": {
       const facts = await vaultFacts(cluster, stack);

@@ -21,19 +21,16 @@ export async function vaultFacts(cluster: AdminCluster, stack: string): Promise<
       (found) => ({ what, ...found }),
       (error: unknown) => ({ what, ok: false, state: (error as Error).message.split("\n")[0] ?? "" }),
     );
-  const { items } = await cluster.api<{ items: { metadata: { name: string } }[] }>(
-    "GET",
-    `/api/v1/namespaces/${primary.namespace}/pods?labelSelector=app.kubernetes.io%2Fname%3Dvault`,
-  );
+  const pods = await cluster.servers();
   return Promise.all([
     fact("bootstrap Vault", async () => {
       const path = proxied("vault-bootstrap", "vault-bootstrap-0", "8300");
       const { state, detail } = await cluster.api<{ state: string; detail: string }>("GET", `${path}/status`);
       return { ok: state === "unsealed", state: [state, detail].filter(Boolean).join(": ") };
     }),
-    ...items.map(({ metadata }) =>
-      fact(metadata.name, async () => {
-        const health = await cluster.vault(metadata.name).health();
+    ...pods.map((pod) =>
+      fact(pod, async () => {
+        const health = await cluster.vault(pod).health();
         const state = health.sealed ? "sealed" : health.standby ? "standby" : "active";
         return { ok: health.initialized && !health.sealed, state: health.initialized ? state : "not initialised" };
       }),
