@@ -5,16 +5,16 @@ import { caFile, kubeconfigFile, root, summaryFile, writeAtomically } from "./pa
 import type { StackReport } from "../stacks/report";
 import { UserError } from "./ui";
 
+/** The stacks that the checkout has a file for. */
+export const knownStacks = (): string[] =>
+  fs.readdirSync(root).flatMap((file) => /^Pulumi\.(.+)\.yaml$/.exec(file)?.[1] ?? []);
+
 /** The stack that a verb works on: `--stack X`, else `dev`. Throws where the checkout has no file for it. */
 export function chosenStack(option: string | undefined): string {
   const stack = option ?? process.env["GROUNDWORK_STACK"] ?? "dev";
   if (!fs.existsSync(path.join(root, `Pulumi.${stack}.yaml`))) {
-    const known = fs
-      .readdirSync(root)
-      .map((file) => /^Pulumi\.(.+)\.yaml$/.exec(file)?.[1])
-      .filter(Boolean);
     throw new UserError(
-      `there is no stack "${stack}": expected one of ${known.join(", ")}, or a file Pulumi.${stack}.yaml`,
+      `there is no stack "${stack}": expected one of ${knownStacks().join(", ")}, or a file Pulumi.${stack}.yaml`,
     );
   }
   return stack;

@@ -3,6 +3,8 @@ import { spawnSync } from "node:child_process";
 import * as fs from "node:fs";
 import * as os from "node:os";
 import * as path from "node:path";
+import { packConfig } from "../../../policies/config";
+import { settingsSchema } from "../../../stacks/settings";
 import { engineEnv, pulumiHome } from "../contract/subjects";
 
 const root = path.resolve(__dirname, "..", "..", "..");
@@ -109,5 +111,32 @@ describe("the policy pack in the engine", function () {
     assert.equal(code, 0, text);
     assert.match(text, /\[advisory\].*image-digests/);
     assert.doesNotMatch(text, /allowed-registries/);
+  });
+
+  it("takes the levels and values that the stack's settings make of it", () => {
+    const file = path.join(folder, "stack-config.json");
+    const settings = settingsSchema.shape.policies.parse({ enforcement: { "image-digests": "advisory" } });
+    fs.writeFileSync(file, JSON.stringify(packConfig({ ...settings, environment: "production" })));
+    const change = {
+      target: "deployment",
+      path: "spec.template.spec.containers.0.image",
+      value: "docker.io/library/api",
+    };
+    const { code, text } = run("preview", { change }, "--policy-pack-config", file);
+    assert.notEqual(code, 0);
+    assert.match(text, /\[advisory\].*image-digests/);
+    // Production: the sample's claim is protected in the tests without an engine only.
+    assert.match(text, /\[mandatory\].*protected-data/);
+    assert.equal(text.match(/\[mandatory\]/g)?.length, 1, text);
+  });
+
+  it("mends what was left open where the level is remediate", () => {
+    const file = path.join(folder, "mending-config.json");
+    fs.writeFileSync(file, JSON.stringify({ "no-service-account-token": "remediate" }));
+    const change = { target: "deployment", path: "spec.template.spec.automountServiceAccountToken", value: null };
+    const { code, text } = run("preview", { change }, "--policy-pack-config", file, "--diff");
+    assert.equal(code, 0, text);
+    assert.match(text, /\[remediate\].*no-service-account-token/);
+    assert.match(text, /automountServiceAccountToken: false/);
   });
 });
