@@ -40,9 +40,18 @@ export class HardenedJob extends Workload {
       // The name is fixed, so the old one must be gone before the new one is made.
       { ...this.podOptions, deleteBeforeReplace: true },
     );
-    this.ready = job.metadata.uid;
+    this.ready = pulumi.all([job.metadata.uid, job.status]).apply(([uid, status]) => succeeded(uid, status));
     this.registerOutputs({ ready: this.ready });
   }
+}
+
+/**
+ * A dry run of the API server gives a job its uid before it has run: in a preview what the job makes is not there yet, and
+ * nobody may look for it.
+ */
+function succeeded(uid: string, status: k8s.types.output.batch.v1.JobStatus | undefined): string {
+  const hasRun = !pulumi.runtime.isDryRun() || (status?.succeeded ?? 0) > 0;
+  return hasRun ? uid : (pulumi.unknown as unknown as string);
 }
 
 /** A job on a timetable, never two at once. */

@@ -149,9 +149,14 @@ export abstract class Workload extends pulumi.ComponentResource {
   }
 }
 
+/** In a preview a custom resource has no uid while its definition is not installed: then nobody knows the digest either. */
+function digestOf(value: string | undefined): string {
+  return value === undefined ? (pulumi.unknown as unknown as string) : digest(value);
+}
+
 /** Annotations that differ when the values do, and say nothing about them. */
 function hashed(values: Record<string, pulumi.Input<string>>): Record<string, pulumi.Output<string>> {
   return Object.fromEntries(
-    Object.entries(values).map(([key, value]) => [`groundwork/${key}-sha256`, pulumi.output(value).apply(digest)]),
+    Object.entries(values).map(([key, value]) => [`groundwork/${key}-sha256`, pulumi.output(value).apply(digestOf)]),
   );
 }
