@@ -150,7 +150,8 @@ export function externalSecret(
         })),
       },
     },
-    { ...opts, deletedWith: namespace.resource },
+    // Not `deletedWith` its namespace: the controller takes a finalizer off, so it has to be deleted while that still runs.
+    opts,
   );
   return { secret: knownName(name, made) };
 }

@@ -132,6 +132,10 @@ describe("External Secrets", () => {
     for (const [index, later] of order.slice(1).entries()) assert.ok(graph.isAfter(later, order[index]!), later.name);
   });
 
+  it("is deleted after its secrets, whose finalizers it takes off", () => {
+    for (const secret of graph.objects("ExternalSecret")) assert.equal(secret.deletedWith, undefined);
+  });
+
   it("opens the way to Vault on both sides", () => {
     const from = graph.objects("NetworkPolicy", "vault").map(({ inputs }) => inputs["metadata"].name as string);
     const to = graph
