@@ -156,7 +156,9 @@ export class Vault extends pulumi.ComponentResource {
       ...set.endpoint("api"),
       service: name,
       authority: { from: { secret: certificate.secret }, key: "ca.crt", ...(issuer.ca && { pem: issuer.ca }) },
-      ready: pulumi.all([set.ready, service.urn, ...reviews.map(({ urn }) => urn)]).apply(([uid]) => uid),
+      ready: pulumi
+        .all([set.ready, pulumi.all([service.urn, ...reviews.map(({ urn }) => urn)])] as const)
+        .apply(([uid]) => uid),
     };
     const base = new VaultBase(
       `${name}-configure`,

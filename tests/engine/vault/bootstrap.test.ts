@@ -20,6 +20,7 @@ describe("the bootstrap Vault and its keeper", function () {
     copy: "copy",
     seal: { namespace: "vault", secret: "seal", address: server.address, caFile: "/ca.crt" },
     certificate: "/none",
+    port: 0,
     signal: (signal) => signals.push(signal) > 0,
   });
   let keeper: BootstrapKeeper;

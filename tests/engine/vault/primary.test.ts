@@ -2,12 +2,11 @@ import { strict as assert } from "node:assert";
 import * as fs from "node:fs";
 import * as path from "node:path";
 import { X509Certificate } from "node:crypto";
-import { setTimeout as sleep } from "node:timers/promises";
 import { Client } from "pg";
 import { Postgres } from "../../../apps/api/test/helpers/postgres";
 import { applyDocument } from "../../../apps/keeper/src/configure/apply";
 import { setUpWithRoot } from "../../../apps/keeper/src/configure/base";
-import { documentSchema, Platform } from "../../../apps/keeper/src/configure/document";
+import { documentSchema, type Platform } from "../../../apps/keeper/src/configure/document";
 import { ensureInitialised, keysOf, NotYetError, Recovery } from "../../../apps/keeper/src/configure/initialise";
 import { ensureMounts } from "../../../apps/keeper/src/configure/mounts";
 import { ensureAuthorities } from "../../../apps/keeper/src/configure/pki";
@@ -15,53 +14,8 @@ import { checkSnapshot } from "../../../apps/keeper/src/snapshot";
 import { Transport, VaultClient } from "../../../apps/keeper/src/vault/client";
 import { generateRoot } from "../../../apps/keeper/src/vault/root";
 import { planBaseDocument } from "../../../components/secrets/vault-base";
+import { outside, patiently, platform, sealedBy } from "./primary";
 import { KubeDouble, VaultServer } from "./server";
-
-const platform = (address: string): Platform => ({
-  address,
-  nodes: [address],
-  namespace: "vault",
-  audience: "vault-keeper",
-  accounts: { base: "vault-configure", keeper: "vault-keeper", snapshots: "vault-snapshots" },
-  recovery: "vault-recovery",
-  state: "vault-state",
-  authority: "vault-authority",
-});
-
-/** There is no API server here: nobody logs in by a pod's token. */
-const outside = { kubernetes_host: "https://127.0.0.1:1", disable_local_ca_jwt: true };
-
-/** A server with a Transit key, and one that it unseals. */
-async function sealedBy(transit: VaultServer): Promise<VaultServer> {
-  await transit.start();
-  const { keys_base64: keys, root_token: root } = await transit
-    .client()
-    .request("PUT", "sys/init", { secret_shares: 1, secret_threshold: 1 });
-  await transit.client().request("PUT", "sys/unseal", { key: (keys as string[])[0] });
-  const vault = transit.client().as(root as string);
-  await patiently(() => vault.write("sys/mounts/transit", { type: "transit" }));
-  await vault.write("transit/keys/autounseal");
-  return new VaultServer(
-    `seal "transit" {
-  address = "${transit.address}"
-  token = "${root as string}"
-  key_name = "autounseal"
-  mount_path = "transit/"
-}
-`,
-  );
-}
-
-async function patiently<T>(attempt: () => Promise<T>): Promise<T> {
-  for (let tries = 0; ; tries += 1) {
-    try {
-      return await attempt();
-    } catch (error) {
-      if (tries > 100) throw error;
-      await sleep(100);
-    }
-  }
-}
 
 /** The answer to the n-th request is lost: it was carried out, and whoever asked is killed. */
 const losing =
