@@ -50,10 +50,10 @@ export class Trust extends pulumi.ComponentResource {
 
     const certManager = new CertManager(
       "cert-manager",
-      { foundation, ...(acme && { acme: { nameservers: acme.nameservers } }) },
+      { foundation, ...(acme && { acme: { by: acme.dns01 ? "dns01" : "http01", nameservers: acme.nameservers } }) },
       here,
     );
-    const local = localIssuer("local", { certManager, ca });
+    const local = localIssuer("local", { certManager, ca }, here);
     const vault = settings.vault.enabled
       ? new Vault("vault", { foundation, issuer: local, ...settings.vault, protect: settings.protect }, here)
       : undefined;
@@ -94,7 +94,7 @@ export class Trust extends pulumi.ComponentResource {
       { parent: this },
     ).ready;
     const issuer = (name: string, role: string) =>
-      vaultIssuer(name, { certManager, vault, access, ca: vault.root, role });
+      vaultIssuer(name, { certManager, vault, access, ca: vault.root, role }, { parent: this });
     return {
       servers: issuer("vault", "server"),
       clients: issuer("vault-clients", "client"),
@@ -111,13 +111,17 @@ export class Trust extends pulumi.ComponentResource {
     if (issuer === "local") return local;
     if (issuer === "vault") return vault ?? local; // settings with no Vault for it are refused before
     const { email, server, caFile, dns01 } = acme!;
-    return acmeIssuer(issuer, {
-      certManager,
-      email,
-      ...(server && { server }),
-      ...(caFile && { caBundle: fs.readFileSync(caFile, "utf8") }),
-      solver: planSolver(dns01),
-    });
+    return acmeIssuer(
+      issuer,
+      {
+        certManager,
+        email,
+        ...(server && { server }),
+        ...(caFile && { caBundle: fs.readFileSync(caFile, "utf8") }),
+        solver: planSolver(dns01),
+      },
+      { parent: this },
+    );
   }
 
   /** How each of its components is probed. */

@@ -1,7 +1,7 @@
 import type { Entry } from "./types";
 
 // renovate: datasource=docker depName=hashicorp/vault
-const VAULT = "1.18.3";
+const VAULT = "1.21.2";
 // renovate: datasource=docker depName=hashicorp/vault-k8s
 const VAULT_K8S = "1.6.2";
 // renovate: datasource=go depName=github.com/letsencrypt/pebble/v2

@@ -96,7 +96,11 @@ export async function rotateRecoveryKeys(cluster: AdminCluster, stack: string): 
   const secret = await cluster.readSecret(primary.namespace, recoverySecret);
   const keys = await recoveryKeys(cluster, stack);
   const shares = { secret_shares: keys.length, secret_threshold: threshold, require_verification: true };
-  await vault.remove("sys/rekey-recovery-key/init");
+  // One that was begun and given up would be in the way; to cancel it takes its nonce.
+  const begun = await vault.request("GET", "sys/rekey-recovery-key/init");
+  if (begun["started"] === true) {
+    await vault.request("DELETE", "sys/rekey-recovery-key/init", { nonce: begun["nonce"] as string });
+  }
   const { nonce } = await vault.request("PUT", "sys/rekey-recovery-key/init", shares);
   const made = await offer(vault, "sys/rekey-recovery-key/update", keys, nonce as string);
   const fresh = made["keys_base64"] as string[];

@@ -135,7 +135,7 @@ function serveChallenges(
   opts: pulumi.CustomResourceOptions,
 ) {
   return new k8s.core.v1.Service(
-    name,
+    `${namespace.label}-${name}`,
     {
       metadata: {
         name,

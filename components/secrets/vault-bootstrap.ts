@@ -74,6 +74,8 @@ export class VaultBootstrap extends pulumi.ComponentResource {
       name,
       {
         namespace: this.namespace,
+        // In order, a pod that never became ready would not be replaced by a mended one (kubernetes/kubernetes#67250).
+        start: "Parallel",
         container: serverContainer(foundation, names, resources, {}),
         initContainers: { prepare: keeperJob(foundation, ["prepare", "--store", vaultPaths.store]) },
         sidecars: { keeper: keeperSidecar(foundation, bootstrapArguments(names, primary)) },

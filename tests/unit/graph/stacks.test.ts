@@ -1,4 +1,7 @@
 import * as assert from "node:assert/strict";
+import * as path from "node:path";
+import { packConfig } from "../../../policies/config";
+import { checkStackFile, packSettings } from "../../../stacks/settings";
 import { assertGolden } from "./golden";
 import { Graph, GraphNode } from "./graph";
 import { policyViolations } from "./policies";
@@ -10,6 +13,12 @@ const roots: Record<string, string[]> = {
   dev: ["hosts-key", "server-1", "k3s", "platform", "local-names"],
   prod: ["hosts-key", "server-1", "k3s", "platform"],
 };
+
+/** What the pack is told of the stack, as `up` tells it. */
+function packConfigOf(stack: string) {
+  const { settings } = checkStackFile(path.resolve(__dirname, "..", "..", "..", `Pulumi.${stack}.yaml`));
+  return packConfig(packSettings(settings!));
+}
 
 for (const [stack, ownRoots] of Object.entries(roots)) {
   describe(`the graph of the stack ${stack}`, function () {
@@ -33,7 +42,7 @@ for (const [stack, ownRoots] of Object.entries(roots)) {
 
     it("breaks no policy", async () => {
       assert.deepEqual(
-        (await policyViolations(graph)).map(({ message }) => message),
+        (await policyViolations(graph, { config: packConfigOf(stack) })).map(({ message }) => message),
         [],
       );
     });
@@ -42,28 +51,59 @@ for (const [stack, ownRoots] of Object.entries(roots)) {
       assert.equal(graph.ofType("pulumi:providers:kubernetes").length, 1);
       properties.assertExplicitProviders(graph);
       properties.assertParents(graph, ownRoots);
-      properties.assertNames(graph, ["platform"]);
+      properties.assertNames(graph, ["platform", "trust", "application", "secret-stores", "ca"]);
     });
 
     it("goes from the host to the cluster, the operator, the database, the API and the edge", () => {
-      const object = (kind: string, namespace: string) =>
-        graph.objects(kind, namespace)[0] ?? assert.fail(`no ${kind} in ${namespace}`);
+      const object = (kind: string, namespace: string, name?: string) =>
+        graph.objects(kind, namespace).find((node) => name === undefined || node.name === name) ??
+        assert.fail(`no ${kind} in ${namespace}`);
+      const trust = [
+        object("Deployment", "cert-manager", "cert-manager"),
+        object("StatefulSet", "vault-bootstrap"),
+        object("StatefulSet", "vault"),
+      ];
+      inOrder(named("hosts-key"), named("server-1"), named("k3s-server-1-install"), named("k3s-provider"), ...trust);
       inOrder(
-        named("hosts-key"),
-        named("server-1"),
-        named("k3s-server-1-install"),
         named("k3s-provider"),
         named("cnpg-system-namespace"),
         object("Deployment", "cnpg-system"),
         object("Cluster", "app"),
-        object("Deployment", "app"),
+        object("Deployment", "app", "api"),
       );
-      inOrder(named("k3s-provider"), named("traefik-tls"), object("Deployment", "traefik"));
+    });
+
+    it("brings the database's certificates, its leased logins and their permission before the API", () => {
+      const job = (name: string) => graph.objects("Job", "vault").find((node) => node.name === name)!;
+      const api = graph.objects("Deployment", "app").find((node) => node.name === "api")!;
+      inOrder(
+        graph.objects("StatefulSet", "vault")[0]!,
+        job("vault-configure"),
+        job("issuer-access"),
+        named("vault-cluster-issuer"),
+        named("app-db-server-certificate"),
+        graph.objects("Cluster", "app")[0]!,
+        job("api-access"),
+        api,
+      );
+      inOrder(
+        graph.objects("Deployment", "vault").find((node) => node.name === "vault-injector")!,
+        api,
+      );
+      inOrder(
+        graph.objects("Deployment", "app").find((node) => node.name === "cache")!,
+        api,
+      );
     });
 
     it("puts namespaces before what is in them, and definitions before their custom resources", () => {
       properties.assertNamespacesFirst(graph);
-      properties.assertAfterDefinitions(graph, { "postgresql.cnpg.io": "cnpg" });
+      properties.assertAfterDefinitions(graph, {
+        "postgresql.cnpg.io": "cnpg",
+        "cert-manager.io": "cert-manager",
+        "external-secrets.io": "external-secrets",
+        "bitnami.com": "sealed-secrets",
+      });
     });
 
     it("makes nothing in apply, and the same resources in a preview", async () => {
