@@ -27,7 +27,7 @@ export interface AdmissionOptions {
 export interface RulePolicy {
   rule: string;
   policy: { metadata: { name: string }; spec: Record<string, any> };
-  binding: { metadata: { name: string }; spec: Record<string, any> };
+  binding: { metadata: { name: string }; spec: { policyName: string; validationActions: string[] } };
 }
 
 /**

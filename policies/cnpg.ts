@@ -2,6 +2,8 @@ import type { ContainerSpec, Pod } from "./pods";
 import type { Resource } from "./resource";
 import { isAbsent, isUnknown, list } from "./unknown";
 
+type Variable = NonNullable<ContainerSpec["env"]>[number];
+
 /** User and group of the upstream operand images; `spec.postgresUID` and `spec.postgresGID` override them. */
 const operandId = 26;
 
@@ -15,7 +17,7 @@ export function cnpgPod(resource: Resource): Pod {
   const container: ContainerSpec = {
     name: "postgres",
     image: spec.imageName,
-    env: [...environment(spec), ...list(spec.env)],
+    env: [...environment(spec), ...list<Variable>(spec.env)],
     envFrom: spec.envFrom,
     resources: spec.resources,
     securityContext: {
@@ -51,7 +53,7 @@ export function cnpgPod(resource: Resource): Pod {
 }
 
 /** The job that sets up the database takes the owner's name from its Secret, to wait until that is there (`createPrimaryJob`). */
-function environment(spec: any): unknown[] {
+function environment(spec: any): Variable[] {
   const secret = spec.bootstrap?.initdb?.secret?.name;
   if (isAbsent(secret) || isUnknown(secret)) return [];
   return [{ name: "APP_USERNAME", valueFrom: { secretKeyRef: { name: secret, key: "username" } } }];

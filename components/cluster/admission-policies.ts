@@ -49,7 +49,7 @@ export class AdmissionPolicies extends pulumi.ComponentResource {
       const made = new k8s.admissionregistration.v1.ValidatingAdmissionPolicy(`${name}-${rule}`, policy, {
         parent: this,
       });
-      const spec = { ...binding.spec, policyName: made.metadata.name };
+      const spec = { validationActions: binding.spec.validationActions, policyName: made.metadata.name };
       return new k8s.admissionregistration.v1.ValidatingAdmissionPolicyBinding(
         `${name}-${rule}-binding`,
         { ...binding, spec },

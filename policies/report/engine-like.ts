@@ -55,7 +55,7 @@ export interface RunOptions {
   exemptions?: readonly Exemption[];
   now?: Date;
   /** Configuration per rule, as `--policy-pack-config` gives it. */
-  config?: Record<string, Record<string, unknown>>;
+  config?: Readonly<Record<string, string | Record<string, unknown>>>;
   /** Levels by rule; `remediate` has the rule change the resources that it was given. @default mandatory */
   levels?: Record<string, string | undefined>;
   /** Run the rules for single resources on this one only. Default: on all. */
@@ -71,11 +71,11 @@ export async function runPack(resources: readonly TestResource[], run: RunOption
     for (const one of policies) {
       const { remediateResource } = one as ResourceValidationPolicy;
       if (!remediateResource || (levels[one.name] ?? one.enforcementLevel) !== "remediate") continue;
-      const args = withSecrets(toArgs(resource, config[one.name] ?? {}), resource);
+      const args = withSecrets(toArgs(resource, valuesOf(config[one.name])), resource);
       await Promise.resolve(remediateResource(args)).catch(skipNotApplicable);
     }
     for (const one of policies) {
-      const args = toArgs(resource, config[one.name] ?? {});
+      const args = toArgs(resource, valuesOf(config[one.name]));
       const { validateResource } = one as ResourceValidationPolicy;
       const report = (message: string) => found.push({ rule: one.name, message, urn: args.urn });
       for (const validate of validateResource ? [validateResource].flat() : []) {
@@ -90,13 +90,17 @@ export async function runPack(resources: readonly TestResource[], run: RunOption
     const args = {
       resources: all,
       stackTags: new Map(),
-      getConfig: <T>() => (config[one.name] ?? {}) as T,
+      getConfig: <T>() => valuesOf(config[one.name]) as T,
       notApplicable,
     };
     await Promise.resolve(one.validateStack(args, report)).catch(skipNotApplicable);
   }
   return found;
 }
+
+/** A rule's values; a configuration may be its level alone. */
+const valuesOf = (config: string | Record<string, unknown> | undefined): Record<string, unknown> =>
+  typeof config === "object" ? config : {};
 
 const urnOf = (resource: TestResource) => resource.urn ?? `${prefix}${resource.type}::${resource.name}`;
 

@@ -64,7 +64,7 @@ export async function report(subject: Subject): Promise<PolicyReport> {
   const found = await runPack(resources, {
     rules: allRules,
     exemptions,
-    config: Object.fromEntries(Object.entries(config).map(([rule, value]) => [rule, Object(value) as object])) as never,
+    config,
   });
   const seconds = Number(process.hrtime.bigint() - started) / 1e9;
   const violations = found

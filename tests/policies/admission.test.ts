@@ -30,8 +30,8 @@ describe("the admission policies made of the rules", () => {
     for (const { rule, policy, binding } of made()) {
       assert.equal(policy.metadata.name, `groundwork-${rule}`);
       assert.equal(policy.spec["failurePolicy"], "Fail");
-      assert.equal(binding.spec["policyName"], policy.metadata.name);
-      assert.deepEqual(binding.spec["validationActions"], ["Deny"]);
+      assert.equal(binding.spec.policyName, policy.metadata.name);
+      assert.deepEqual(binding.spec.validationActions, ["Deny"]);
       assert.match(JSON.stringify(policy.spec["validations"]), new RegExp(`\\(groundwork: ${rule}\\)`));
     }
   });
@@ -51,8 +51,7 @@ describe("the admission policies made of the rules", () => {
   });
 
   it("warn, note or stay away as the stack's levels and mode say", () => {
-    const actions = (change: Partial<AdmissionOptions>) =>
-      policyOf("probes", change).binding.spec["validationActions"] as string[];
+    const actions = (change: Partial<AdmissionOptions>) => policyOf("probes", change).binding.spec.validationActions;
     assert.deepEqual(actions({ mode: "Warn" }), ["Warn", "Audit"]);
     assert.deepEqual(actions({ mode: "Audit" }), ["Audit"]);
     assert.deepEqual(actions({ levels: { probes: "advisory" } }), ["Warn", "Audit"]);

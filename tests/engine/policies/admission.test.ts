@@ -187,7 +187,9 @@ describe("the rules as the cluster's own admission", function () {
   it("accept a pod as the Vault agent's injector leaves it", async () => {
     const pod = ownedBy("ReplicaSet", "api-7d9f8c6b5d", asPod(decoded(sample().deployment)));
     const [container] = pod["spec"].containers as [Record<string, unknown>];
-    const { livenessProbe: _live, readinessProbe: _ready, ...agent } = { ...container, name: "vault-agent" };
+    const agent: Record<string, unknown> = { ...container, name: "vault-agent" };
+    delete agent["livenessProbe"];
+    delete agent["readinessProbe"];
     const context = {
       ...(agent["securityContext"] as object),
       runAsUser: 10_100,
