@@ -81,11 +81,12 @@ export class VaultBootstrap extends pulumi.ComponentResource {
         sidecars: { keeper: keeperSidecar(foundation, bootstrapArguments(names, primary)) },
         config: { path: vaultPaths.config, files: { "server.hcl": planServerConfig(names, 1) } },
         files: [{ path: vaultPaths.certificate, from: { secret: certificate.secret } }],
+        protect: args.protect ?? true,
         claims: { data: { path: vaultPaths.data, size: storage } },
         access: keeperAccess(primary),
         transform: { statefulSet: planned },
       },
-      { parent: this, protect: args.protect ?? true },
+      { parent: this },
     );
     openToApiServer(set, [8200, keeperPort], { parent: this });
     this.endpoint = {

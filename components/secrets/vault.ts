@@ -132,6 +132,7 @@ export class Vault extends pulumi.ComponentResource {
           { path: vaultPaths.certificate, from: { secret: certificate.secret } },
           { path: vaultPaths.seal, from: { secret: sealSecret } },
         ],
+        protect,
         claims: {
           data: { path: vaultPaths.data, size: sizes.data },
           audit: { path: vaultPaths.audit, size: sizes.audit },
@@ -139,7 +140,7 @@ export class Vault extends pulumi.ComponentResource {
         access: {},
         transform: { statefulSet: planned },
       },
-      { parent: this, protect },
+      { parent: this },
     );
     this.client = set.client;
     const reviews = reviewTokens(name, this.namespace, inNamespace);

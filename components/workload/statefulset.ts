@@ -22,6 +22,8 @@ export interface HardenedStatefulSetArgs extends WorkloadArgs<ServingContainerAr
   service?: string;
   /** Start all at once, or one after the other. @default "OrderedReady" */
   start?: "OrderedReady" | "Parallel";
+  /** Refuse to delete the set, and its data with it; what stands around it can be replaced. @default false */
+  protect?: boolean;
   /** Keep the volumes when the StatefulSet is deleted. @default true */
   keepVolumes?: boolean;
   transform?: { statefulSet?: Transform<k8s.apps.v1.StatefulSetArgs> };
@@ -74,7 +76,7 @@ export class HardenedStatefulSet extends Workload {
           })),
         },
       }),
-      this.podOptions,
+      { ...this.podOptions, protect: args.protect },
     );
     this.ready = set.metadata.uid;
     this.registerOutputs({ ready: this.ready });

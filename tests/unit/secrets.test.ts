@@ -176,6 +176,7 @@ describe("Vault", () => {
     ] as const) {
       assert.equal(find(graph, kind, name).protect, true, `${kind} ${name}`);
     }
+    assert.equal(find(graph, "ConfigMap", "vault-config").protect, false, "what has no data can be replaced");
   });
 
   it("breaks no policy", async () => {
