@@ -184,6 +184,14 @@ describe("the rules as the cluster's own admission", function () {
     assert.match(await said(pod), /groundwork: /, "made by hand");
   });
 
+  it("let cert-manager answer its challenges", async () => {
+    const ingress = decoded(sample().ingress);
+    delete ingress["spec"].tls;
+    assertRefused(await said(ingress), "ingress-tls");
+    ingress.metadata = { ...ingress.metadata, name: "cm-acme-http-solver-x7k2p" };
+    assert.equal(await said(ingress), "");
+  });
+
   it("accept a pod as the Vault agent's injector leaves it", async () => {
     const pod = ownedBy("ReplicaSet", "api-7d9f8c6b5d", asPod(decoded(sample().deployment)));
     const [container] = pod["spec"].containers as [Record<string, unknown>];
