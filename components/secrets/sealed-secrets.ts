@@ -148,6 +148,8 @@ export class SealedSecrets extends pulumi.ComponentResource {
             ...annotations,
             "groundwork/controller": this.ready,
             "pulumi.com/waitFor": "condition=Synced",
+            // It takes a second; a minute says that no key opens it.
+            "pulumi.com/timeoutSeconds": "60",
           },
         },
       },

@@ -31,8 +31,10 @@ export function connect(client: Client, endpoint: Endpoint, opts: pulumi.CustomR
     opts,
   );
   const ingressArgs = planIngress(client, endpoint);
+  // It stands in the endpoint's namespace, which stays when the client's goes.
+  const atEndpoint = crosses(client, endpoint) ? { ...opts, deletedWith: undefined } : opts;
   const ingress = ingressArgs
-    ? [new k8s.networking.v1.NetworkPolicy(`${endpoint.name}-from-${client.name}`, ingressArgs, opts)]
+    ? [new k8s.networking.v1.NetworkPolicy(`${endpoint.name}-from-${client.name}`, ingressArgs, atEndpoint)]
     : [];
   return {
     files: [...credentialFiles(client, endpoint, opts), ...authorityFiles(client, endpoint, opts)],
