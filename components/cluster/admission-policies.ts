@@ -1,7 +1,7 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { AdmissionMode, admissionPolicies } from "../../policies/admission";
-import type { Level } from "../../policies/config";
+import type { Level, PackConfig } from "../../policies/config";
 import { exemptions as ownExemptions } from "../../policies/exemption-list";
 import type { Exemption } from "../../policies/exemptions";
 import { rules } from "../../policies/rules";
@@ -12,7 +12,7 @@ export interface AdmissionPoliciesArgs {
   /** Levels that the stack gives single rules: `advisory` warns, `disabled` leaves the rule out. @default none */
   levels?: Readonly<Record<string, Level | { level: Level }>>;
   /** What the stack tells single rules, as `packConfig` makes it of the settings. @default nothing */
-  settings?: Readonly<Record<string, object>>;
+  settings?: PackConfig;
   /** Namespaces that are left alone besides kube-system, kube-public and kube-node-lease. @default none */
   exemptNamespaces?: string[];
   /** Accounts whose requests are not judged, besides Kubernetes' and K3s's own. @default none */
@@ -40,7 +40,7 @@ export class AdmissionPolicies extends pulumi.ComponentResource {
     const planned = admissionPolicies(rules, {
       mode: args.enforcement ?? "Deny",
       exemptions: args.exemptions ?? ownExemptions,
-      settings: args.settings,
+      settings: valuesOf(args.settings ?? {}),
       exemptNamespaces: args.exemptNamespaces,
       exemptAccounts: args.exemptAccounts,
       levels: Object.fromEntries(levels) as Record<string, Level>,
@@ -61,3 +61,7 @@ export class AdmissionPolicies extends pulumi.ComponentResource {
     this.registerOutputs({ ready: this.ready });
   }
 }
+
+/** The values that rules are told; what is a level alone has none. */
+const valuesOf = (config: PackConfig): Record<string, Record<string, unknown>> =>
+  Object.fromEntries(Object.entries(config).map(([rule, value]) => [rule, typeof value === "string" ? {} : value]));

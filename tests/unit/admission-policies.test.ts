@@ -49,7 +49,7 @@ describe("the cluster's admission policies", () => {
       enforcement: { "image-digests": "advisory", probes: "disabled" },
       quota: { requests: { cpu: "6" } },
     });
-    const settings = packConfig({ ...policies, environment: "production" }) as Record<string, object>;
+    const settings = packConfig({ ...policies, environment: "production" });
     const graph = await capture({ enforcement: "Deny", levels: policies.enforcement, settings });
     const named = (kind: string, rule: string) =>
       graph.objects(kind).find(({ inputs }) => inputs["metadata"].name === `groundwork-${rule}`);
