@@ -31,7 +31,12 @@ export function rehearsedCluster(kubeconfigPath: string): Cluster {
         {
           create: `set -e
 ${kubectl} apply --server-side --force-conflicts --filename "$CRDS" > /dev/null
-${kubectl} wait --for condition=Established --timeout 60s --filename "$CRDS" > /dev/null`,
+# A definition that has no status yet makes it fail at once instead of waiting.
+for try in 1 2 3 4 5; do
+  ${kubectl} wait --for condition=Established --timeout 60s --filename "$CRDS" > /dev/null && exit 0
+  sleep 1
+done
+exit 1`,
           delete: `${kubectl} delete --ignore-not-found --wait=false --filename "$CRDS" > /dev/null`,
           environment: { REHEARSAL_KUBECONFIG: kubeconfigPath, CRDS: file.path },
           triggers: [file.sha256],

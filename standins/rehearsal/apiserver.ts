@@ -37,6 +37,7 @@ export async function startApiServer(binary: string, options: ApiServerOptions =
   const dir = fs.mkdtempSync(path.join(os.tmpdir(), "groundwork-apiserver-"));
   const [client = 0, peer = 0, secure = 0] = await freePorts(3);
   const token = randomBytes(24).toString("base64url");
+  const controllerToken = randomBytes(24).toString("base64url");
   const children: ChildProcess[] = [];
   const killAll = (signal: NodeJS.Signals = "SIGKILL") => children.forEach((child) => child.kill(signal));
   const onExit = () => killAll();
@@ -59,7 +60,7 @@ export async function startApiServer(binary: string, options: ApiServerOptions =
     return child;
   };
 
-  writeKeys(dir, token);
+  writeKeys(dir, token, controllerToken);
   start("etcd", etcdArgs(client, peer));
   const server = start("kube-apiserver", serverArgs(dir, client, secure, options));
   const url = `https://127.0.0.1:${secure}`;
@@ -76,6 +77,7 @@ export async function startApiServer(binary: string, options: ApiServerOptions =
     const ca = await ready(dir, url, token, server, options.timeout ?? 60_000);
     const kubeconfig = makeKubeconfig(url, ca, token);
     fs.writeFileSync(path.join(dir, "kubeconfig"), kubeconfig, { mode: 0o600 });
+    fs.writeFileSync(path.join(dir, controllerKubeconfig), makeKubeconfig(url, ca, controllerToken), { mode: 0o600 });
     start("kube-controller-manager", controllerArgs(dir));
     api = new KubeApi({ url, ca, token });
     await until(
@@ -121,8 +123,11 @@ function serverArgs(dir: string, etcd: number, secure: number, options: ApiServe
   ];
 }
 
+/** Admission policies tell what controllers make from what people apply by the user's name. */
+const controllerKubeconfig = "controller.kubeconfig";
+
 const controllerArgs = (dir: string): string[] => [
-  `--kubeconfig=${path.join(dir, "kubeconfig")}`,
+  `--kubeconfig=${path.join(dir, controllerKubeconfig)}`,
   `--service-account-private-key-file=${path.join(dir, "accounts.key")}`,
   `--root-ca-file=${path.join(dir, "pki", "apiserver.crt")}`,
   "--leader-elect=false",
@@ -131,11 +136,15 @@ const controllerArgs = (dir: string): string[] => [
   "--controllers=*,-node-lifecycle-controller,-taint-eviction-controller",
 ];
 
-function writeKeys(dir: string, token: string): void {
+function writeKeys(dir: string, token: string, controllerToken: string): void {
   const { privateKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
   const write = (name: string, content: string) => fs.writeFileSync(path.join(dir, name), content, { mode: 0o600 });
   write("accounts.key", privateKey.export({ type: "pkcs1", format: "pem" }) as string);
-  write("tokens.csv", `${token},admin,admin,system:masters\n`);
+  const controllers = "system:kube-controller-manager";
+  write(
+    "tokens.csv",
+    `${token},admin,admin,system:masters\n${controllerToken},${controllers},${controllers},system:masters\n`,
+  );
 }
 
 /** Waits for `/readyz` and gives the certificate by which the server can be trusted. */

@@ -1,5 +1,6 @@
 import { at, KubeApi, KubeApiError, KubeObject } from "./kube-api";
 import { issueCertificates } from "./issuers";
+import { leaveAuthorities } from "./keeper";
 import { fulfil } from "./wait-for";
 
 /** Nodes that are not there: their pods are Running and Ready without running anything. */
@@ -33,6 +34,7 @@ export async function simulateNodes(api: KubeApi, options: SimulatedNodesOptions
   let stopped = false;
   let pods = 0;
   const round = async () => {
+    await leaveAuthorities(api);
     await each(await api.list("/api/v1/pods"), async (pod) => {
       if (!options.stuck?.(pod)) pods = await drivePod(api, pod, names, pods);
     });
