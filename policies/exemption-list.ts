@@ -191,7 +191,7 @@ export const exemptions: readonly Exemption[] = [
   },
   {
     ...metrics,
-    resource: "urn:pulumi:*::groundwork::groundwork:workload:HardenedDeployment$kubernetes:core/v1:Service::api",
+    resource: "Service/app/api",
     reason: "Its second port is for metrics that nobody collects yet; no NetworkPolicy opens it.",
   },
   {

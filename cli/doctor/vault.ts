@@ -15,6 +15,7 @@ export interface KeeperStatus {
   state:
     | "starting"
     | "initialising"
+    | "restoring"
     | "unsealed"
     | "wrong-unseal-key"
     | "unseal-key-missing"
@@ -73,21 +74,21 @@ async function checkBootstrap(kube: KubeReader): Promise<Finding> {
       return broken(
         check,
         `sealed: the unseal key in its Secret is refused (${status.detail})`,
-        "Put the right key back from the operator's file. The data is whole; nothing is deleted meanwhile.",
+        "Put the right key back from the operator's file: `npm run vault -- put-back`. The data is whole; nothing is deleted meanwhile.",
         "docs/runbooks/vault-wrong-unseal-key.md",
       );
     case "unseal-key-missing":
       return broken(
         check,
         "sealed: it is initialised, and the Secret with its unseal key is gone",
-        "Put the Secret back from the operator's file. The data is whole.",
+        "Put the Secret back from the operator's file: `npm run vault -- put-back`. The data is whole.",
         "docs/runbooks/vault-wrong-unseal-key.md",
       );
     case "storage-lost":
       return broken(
         check,
         "its data volume is empty although it was initialised before: the Transit key of the primary's seal is gone",
-        "Do not restart the primary while it is unsealed. Restore the bootstrap Vault's volume, or move the seal.",
+        "Do not restart the primary while it is unsealed. `npm run vault -- put-back` restores it from the operator's file.",
         "docs/runbooks/vault-bootstrap-lost.md",
       );
     default:
@@ -137,7 +138,8 @@ async function checkIntermediate(kube: KubeReader, now: Date): Promise<Finding> 
     const pem = await kube.get<string>(through("vault", "vault-0", 8200, "https", "/v1/pki/ca/pem"));
     const end = new Date(new X509Certificate(pem).validTo);
     const days = daysUntil(end, now);
-    const remedy = "Run `npm run up`: it makes a new intermediate, and leaves follow as they renew.";
+    const remedy =
+      "Run `npm run vault -- renew` (with the root offline, `root-ca online` first): leaves follow as they renew.";
     if (days < 0) return broken(check, `expired ${-days} days ago: no certificate can be issued`, remedy, runbook);
     if (days < authorityWarning) return worrying(check, `ends in ${days} days`, remedy, runbook);
     return well(check, `${days} days left`);
