@@ -81,6 +81,11 @@ const roles: Reason[] = [
     shape.named("ClusterRole/groundwork-admin"),
   ),
   trivy(
+    "KSV-0056",
+    "cert-manager answers an ACME server's HTTP-01 challenge through a Service and an Ingress in the edge's namespace, for a minute.",
+    shape.named("Role/traefik/cert-manager-solves-traefik"),
+  ),
+  trivy(
     "KSV-0048",
     "Developers restart, by deleting pods and failed jobs that controllers make anew; they can't make or change any.",
     shape.named("ClusterRole/groundwork-developer"),

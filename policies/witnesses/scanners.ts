@@ -61,13 +61,15 @@ type Part = { findings: Finding[]; passed: number };
 /** The part of kube-score's JSON (version 2) that is read. */
 interface ScoredObject {
   file_name: string;
-  checks: {
-    check: { id: string; name: string };
-    /** 1 critical, 5 warning, 7 and 10 in order. */
-    grade: number;
-    skipped: boolean;
-    comments: { path: string; summary: string }[] | null;
-  }[];
+  checks:
+    | {
+        check: { id: string; name: string };
+        /** 1 critical, 5 warning, 7 and 10 in order. */
+        grade: number;
+        skipped: boolean;
+        comments: { path: string; summary: string }[] | null;
+      }[]
+    | null;
 }
 
 async function kubeScore(command: string, folder: string, files: Map<string, RenderedObject>): Promise<Part> {
@@ -85,8 +87,9 @@ async function kubeScore(command: string, folder: string, files: Map<string, Ren
     if (error.stdout?.startsWith("[")) return { stdout: error.stdout };
     throw error;
   });
-  const scored = JSON.parse(stdout) as ScoredObject[];
-  const checks = scored.flatMap(({ file_name, checks }) => checks.map((one) => ({ ...one, file: file_name })));
+  // It writes null where it has nothing to say.
+  const scored = (JSON.parse(stdout) as ScoredObject[] | null) ?? [];
+  const checks = scored.flatMap(({ file_name, checks }) => (checks ?? []).map((one) => ({ ...one, file: file_name })));
   const bad = checks.filter(({ grade, skipped }) => !skipped && grade < 7);
   return {
     passed: checks.filter(({ grade, skipped }) => !skipped && grade >= 7).length,
