@@ -8,28 +8,14 @@ import {
   HardenedDeployment,
   knownName,
   NamespaceRef,
-  planOpenPorts,
   PlatformNamespace,
   ResourceNeeds,
 } from "../workload";
-import {
-  clusterRules,
-  ownNamespaceRules,
-  servedRules,
-  solverRules,
-  webhookClusterRules,
-  webhookRules,
-} from "./cert-manager-access";
-import {
-  AcmeConfig,
-  certManagerPorts,
-  planController,
-  planMutation,
-  planValidation,
-  planWebhook,
-} from "./cert-manager-config";
+import { bindCluster, clusterRules, ownNamespaceRules, servedRules, solverRules } from "./cert-manager-access";
+import { AcmeConfig, certManagerPorts, planController } from "./cert-manager-config";
+import { makeWebhook } from "./cert-manager-webhook";
 import { planInternetEgress } from "./acme";
-import { makeWebhookAuthority, WebhookAuthority } from "./webhook-authority";
+import { makeWebhookAuthority } from "./webhook-authority";
 
 export interface CertManagerArgs {
   foundation: Foundation;
@@ -91,15 +77,18 @@ export class CertManager extends pulumi.ComponentResource {
     // The kit names a workload's account after the workload.
     this.serviceAccount = knownName(name, controller);
 
-    const cluster = this.bindCluster(name, clusterRules(args.acme !== undefined));
+    const cluster = bindCluster(name, namespaceName, clusterRules(args.acme !== undefined), { parent: this });
     for (const namespace of args.serves ?? []) this.serve(namespace);
     if (args.acme) new k8s.networking.v1.NetworkPolicy(`${name}-acme`, planInternetEgress(this.client), inNamespace);
 
     const authority = makeWebhookAuthority(`${name}-webhook-ca`, this.namespace, inNamespace);
-    const webhook = this.createWebhook(`${name}-webhook`, foundation, resources, authority);
-    const doors = this.registerWebhook(`${name}-webhook`, webhook, authority);
+    const webhook = makeWebhook(
+      `${name}-webhook`,
+      { namespace: this.namespace, resources, authority, configFolder },
+      { parent: this },
+    );
     this.ready = pulumi
-      .all([controller.ready, webhook.ready, definitions, ...[...cluster, ...doors].map(({ urn }) => urn)])
+      .all([controller.ready, webhook.ready, definitions, ...[...cluster, ...webhook.doors].map(({ urn }) => urn)])
       .apply(([uid, other]) => `${uid} ${other}`);
     this.registerOutputs({ ready: this.ready });
   }
@@ -192,81 +181,6 @@ export class CertManager extends pulumi.ComponentResource {
       },
       { parent: this },
     );
-  }
-
-  private createWebhook(
-    name: string,
-    { artifacts, apiServerSources }: Foundation,
-    resources: ResourceNeeds,
-    authority: WebhookAuthority,
-  ): HardenedDeployment {
-    const config = planWebhook(namespaceName, name, `${name}-ca`);
-    const health = (path: string) => ({ http: { path, port: certManagerPorts.webhookHealthz } });
-    const webhook = new HardenedDeployment(
-      name,
-      {
-        namespace: this.namespace,
-        config: { path: configFolder, files: { "webhook.yaml": config } },
-        access: { rules: webhookRules(`${name}-ca`) },
-        // It follows the Secret by itself; a new authority must be served before the API server trusts no other.
-        restartOn: { authority: authority.pem, secret: authority.secret },
-        container: {
-          image: artifacts.image("cert-manager-webhook"),
-          command: ["/app/cmd/webhook/webhook"],
-          args: [`--config=${configFolder}/webhook.yaml`],
-          ports: { https: certManagerPorts.webhook, healthz: certManagerPorts.webhookHealthz },
-          resources,
-          probes: {
-            startup: health("/livez"),
-            liveness: health("/livez"),
-            readiness: { ...health("/healthz"), period: 2 },
-          },
-        },
-        service: { ports: { https: 443 } },
-      },
-      { parent: this },
-    );
-    new k8s.networking.v1.NetworkPolicy(
-      `${name}-from-api-server`,
-      planOpenPorts(`${name}-from-api-server`, webhook.client, [certManagerPorts.webhook], apiServerSources),
-      { parent: this, deletedWith: this.namespace.resource },
-    );
-    this.bindCluster(name, webhookClusterRules);
-    return webhook;
-  }
-
-  /** Registered once the webhook answers, and away before it stops: in between nothing of its kind can be made. */
-  private registerWebhook(name: string, webhook: HardenedDeployment, authority: WebhookAuthority): pulumi.Resource[] {
-    const service = pulumi.output(webhook.ready).apply(() => name);
-    const door = { namespace: this.namespace.name, service, ca: authority.pem };
-    const metadata = { name };
-    return [
-      new k8s.admissionregistration.v1.ValidatingWebhookConfiguration(
-        name,
-        { metadata, webhooks: [planValidation(door)] },
-        { parent: this },
-      ),
-      new k8s.admissionregistration.v1.MutatingWebhookConfiguration(
-        name,
-        { metadata, webhooks: [planMutation(door)] },
-        { parent: this },
-      ),
-    ];
-  }
-
-  /** Gives the account of that name, which is a workload's here, rules for the whole cluster. */
-  private bindCluster(name: string, rules: k8s.types.input.rbac.v1.PolicyRule[]): pulumi.Resource[] {
-    const role = new k8s.rbac.v1.ClusterRole(name, { metadata: { name }, rules }, { parent: this });
-    const binding = new k8s.rbac.v1.ClusterRoleBinding(
-      name,
-      {
-        metadata: { name },
-        roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name: knownName(name, role) },
-        subjects: [this.subject(name)],
-      },
-      { parent: this },
-    );
-    return [role, binding];
   }
 
   private subject(account: pulumi.Input<string>) {
