@@ -19,7 +19,11 @@ export PATH=/usr/local/bin:$PATH
 mkdir -p "$(dirname ${copy})"
 cp '${source}' ${copy}
 k3s kubectl apply --server-side --force-conflicts --field-manager groundwork --filename ${copy} > /dev/null
-k3s kubectl wait --for condition=Established --timeout ${establishedLimit}s --filename ${copy} > /dev/null
+end=$((SECONDS + ${establishedLimit}))
+# kubectl gives up where a definition is so new that it has no conditions at all.
+until said=$(k3s kubectl wait --for condition=Established --timeout ${establishedLimit}s --filename ${copy} 2>&1); do
+  [ $SECONDS -lt $end ] || fail "not established after ${establishedLimit} s: $said"
+done
 echo established`;
 }
 
