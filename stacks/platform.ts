@@ -5,7 +5,7 @@ import { Traefik } from "../components/edge";
 import { ClusterAccess } from "../components/identity";
 import { LocalCa } from "../components/pki";
 import { Foundation, InstallCrds } from "../components/workload";
-import { packConfig, type PackSettings } from "../policies/config";
+import { packConfig } from "../policies/config";
 import { Application } from "./application";
 import type { ComponentReport } from "./report";
 import { SecretStores } from "./secret-stores";
@@ -43,7 +43,7 @@ export class Platform extends pulumi.ComponentResource {
         {
           enforcement: settings.admission.mode,
           levels: settings.policies.enforcement,
-          settings: ruleSettings(packSettings(settings)),
+          settings: packConfig(packSettings(settings)),
         },
         here,
       );
@@ -94,9 +94,3 @@ export class Platform extends pulumi.ComponentResource {
     ];
   }
 }
-
-/** What the stack tells single rules of the pack, the levels left out. */
-const ruleSettings = (settings: PackSettings): Record<string, object> =>
-  Object.fromEntries(
-    Object.entries(packConfig(settings)).flatMap(([rule, value]) => (typeof value === "object" ? [[rule, value]] : [])),
-  );

@@ -152,13 +152,13 @@ export function secretsEncryptionFindings(on: OnMachine): string[] {
   const [hidden, open] = [randomBytes(12).toString("hex"), randomBytes(12).toString("hex")];
   const script = `
 export PATH=/usr/local/bin:$PATH LC_ALL=C
-trap 'k3s kubectl delete secret,configmap -n default ${id} > /dev/null' EXIT
-k3s kubectl create secret generic -n default ${id} --from-literal=value=${hidden} > /dev/null
-k3s kubectl create configmap -n default ${id} --from-literal=value=${open} > /dev/null
+trap 'k3s kubectl delete secret,configmap -n kube-system ${id} > /dev/null' EXIT
+k3s kubectl create secret generic -n kube-system ${id} --from-literal=value=${hidden} > /dev/null
+k3s kubectl create configmap -n kube-system ${id} --from-literal=value=${open} > /dev/null
 cd /var/lib/rancher/k3s/server/db/etcd/member
 echo "hidden $(cat wal/*.wal snap/db | grep -acF ${hidden})"
 echo "open $(cat wal/*.wal snap/db | grep -acF ${open})"
-echo "form $(cat wal/*.wal | tr '\\000\\n' '  ' | grep -aoE '/registry/secrets/default/${id}[^/]{0,80}k8s:enc:[a-z]+:v[0-9]+' | grep -aoE 'k8s:enc:[a-z]+' | head -n 1)"
+echo "form $(cat wal/*.wal | tr '\\000\\n' '  ' | grep -aoE '/registry/secrets/kube-system/${id}[^/]{0,80}k8s:enc:[a-z]+:v[0-9]+' | grep -aoE 'k8s:enc:[a-z]+' | head -n 1)"
 echo "log $(cat /var/lib/rancher/k3s/server/logs/audit*.log | grep -cF -e ${hidden})"
 echo "logged $(cat /var/lib/rancher/k3s/server/logs/audit*.log | grep -cF ${id})"`;
   const { stdout, stderr } = on("bash", "-c", script);

@@ -70,7 +70,7 @@ export async function sealedRoundTrip(
   namespace = "app",
 ): Promise<Times> {
   const name = `sealed-${randomUUID().slice(0, 8)}`;
-  const elsewhere = "default";
+  const elsewhere = "traefik";
   const values = { user: "alice", password: `round-trip-${randomUUID()}` };
   const input = Object.entries(values).map(([key, value]) => `${key}=${value}\n`);
   const object = seal(groundwork, input.join(""), "--name", name, "--namespace", namespace);

@@ -3,6 +3,7 @@ import { spawnSync } from "node:child_process";
 import * as fs from "node:fs";
 import * as path from "node:path";
 import { KubeClient, loginOf } from "../../cli/access/api";
+import { type AdminCluster, openCluster } from "../../cli/vault/cluster";
 import type { StackReport } from "../../stacks/report";
 import { Ended, Groundwork } from "./groundwork";
 import { client, eventually } from "./https";
@@ -20,7 +21,7 @@ interface PodList {
 
 /** A stack with Vault on a machine of its own, and what the tests of security ask of it. */
 export class TrustStack {
-  private readonly groundwork: Groundwork;
+  readonly groundwork: Groundwork;
   private readonly server = "server-1";
 
   constructor(stack: string) {
@@ -36,6 +37,9 @@ export class TrustStack {
   }
   get kube(): KubeClient {
     return new KubeClient(loginOf(`${this.stateDir}/kubeconfig/${this.groundwork.stack}`));
+  }
+  get cluster(): AdminCluster {
+    return openCluster(`${this.stateDir}/kubeconfig/${this.groundwork.stack}`, this.groundwork.stack);
   }
   get recoveryKeysFile(): string {
     return `${this.stateDir}/vault/${this.groundwork.stack}/recovery-keys.json`;
@@ -84,52 +88,6 @@ export class TrustStack {
     const { data } = JSON.parse(stdout) as { data?: Record<string, string> };
     const decode = (text: string) => Buffer.from(text, "base64").toString("utf8");
     return Object.fromEntries(Object.entries(data ?? {}).map(([key, value]) => [key, decode(value)]));
-  }
-
-  /** Applies a manifest on the machine. */
-  apply(manifest: string): void {
-    const encoded = Buffer.from(manifest).toString("base64");
-    const done = this.on("bash", "-c", `echo ${encoded} | base64 -d | k3s kubectl apply -f -`);
-    assert.equal(done.code, 0, done.stderr);
-  }
-
-  /** Seals one KEY=VALUE for a namespace, by the project's own command. */
-  async seal(name: string, namespace: string, pair: string): Promise<string> {
-    const line = ["--name", name, "--namespace", namespace];
-    const { code, stdout: out, stderr } = await this.groundwork.feed(`${pair}\n`, "seal", ...line);
-    assert.equal(code, 0, stderr);
-    assert.ok(!out.includes(pair.split("=")[1]!), "the value is not readable in the result");
-    return out;
-  }
-
-  /** A Secret of the namespace `app` that follows one field of a path in Vault, looked at every five seconds. */
-  externalSecret(name: string, key: string, property: string): string {
-    return JSON.stringify({
-      apiVersion: "external-secrets.io/v1",
-      kind: "ExternalSecret",
-      metadata: { name, namespace: "app" },
-      spec: {
-        refreshInterval: "5s",
-        secretStoreRef: { kind: "SecretStore", name: "vault-app" },
-        target: { name },
-        data: [{ secretKey: property, remoteRef: { key, property } }],
-      },
-    });
-  }
-
-  /** Works as an operator does who has made a root token: it is revoked afterwards. */
-  async withRootToken(work: (vault: (...args: string[]) => void) => void): Promise<void> {
-    const made = await this.run("vault", "root-token");
-    assert.equal(made.code, 0, made.stderr);
-    const token = fs.readFileSync(`${this.stateDir}/vault/${this.groundwork.stack}/root-token`, "utf8").trim();
-    assert.ok(!`${made.stdout}${made.stderr}`.includes(token), "the token is not shown");
-    const settings = ["VAULT_ADDR=https://127.0.0.1:8200", "VAULT_SKIP_VERIFY=true", `VAULT_TOKEN=${token}`];
-    work((...args) => {
-      const line = ["-n", "vault", "exec", "vault-0", "-c", "vault", "--", "env", ...settings, "vault", ...args];
-      const done = this.kubectl(...line);
-      assert.equal(done.code, 0, done.stderr);
-    });
-    assert.equal((await this.run("vault", "root-token", "--revoke")).code, 0);
   }
 
   recoveryKeys(): string[] {

@@ -106,7 +106,7 @@ describe("a certificate", () => {
 
   it("is refused where it is for nobody, or would be renewed at once and forever", () => {
     assert.throws(() => planCertificate("one", { issuer, namespace, dnsNames: [] }), /one is for nobody/);
-    const short = { issuer, namespace, dnsNames: ["one.app.svc"], duration: "24h" } as const;
+    const short = { issuer, namespace, dnsNames: ["one.app.svc"], duration: "24h" as const };
     assert.throws(() => planCertificate("one", short), /lives 24h and is renewed 720h before its end/);
   });
 });
