@@ -84,7 +84,7 @@ describe("PostgreSQL", () => {
 
   it("starts the operator after definitions, permissions, webhooks and policies", () => {
     const earlier = [
-      find(graph, "ConfigMap", "cnpg-crds"),
+      find(graph, "CustomResourceDefinition", "cnpg-crds"),
       find(graph, "RoleBinding", "cnpg-in-app"),
       find(graph, "ClusterRoleBinding", "cnpg-cluster-scope"),
       find(graph, "MutatingWebhookConfiguration", "cnpg-cnpg-mutating-webhook-configuration"),

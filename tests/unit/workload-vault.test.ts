@@ -55,13 +55,13 @@ const deploy = (changes: Partial<VaultAccess> = {}, more: Partial<HardenedDeploy
 
 const template = async (...args: Parameters<typeof deploy>): Promise<any> => {
   const { graph } = await deploy(...args);
-  return (find(graph, "Deployment", "web").inputs["spec"]).template;
+  return find(graph, "Deployment", "web").inputs["spec"].template;
 };
 
 describe("a workload with files out of Vault", () => {
   it("logs in by an account of its own, whose API token no container has", async () => {
     const { graph } = await deploy();
-    const { spec } = (find(graph, "Deployment", "web").inputs["spec"]).template;
+    const { spec } = find(graph, "Deployment", "web").inputs["spec"].template;
     assert.equal(spec.serviceAccountName, "web");
     assert.equal(spec.automountServiceAccountToken, false);
     assert.equal(find(graph, "ServiceAccount", "web-account").inputs["automountServiceAccountToken"], false);
@@ -134,7 +134,7 @@ describe("a workload with files out of Vault", () => {
   it("keeps its one account where it calls the API server, too", async () => {
     const access = { rules: [{ apiGroups: [""], resources: ["pods"], verbs: ["get"] }] };
     const { graph } = await deploy({}, { access });
-    const { spec } = (find(graph, "Deployment", "web").inputs["spec"]).template;
+    const { spec } = find(graph, "Deployment", "web").inputs["spec"].template;
     assert.equal(spec.automountServiceAccountToken, true);
     assert.equal(graph.ofType(/:ServiceAccount$/).length, 1);
   });
@@ -157,7 +157,7 @@ describe("a workload with files out of Vault", () => {
       const container = { image, command: ["/bin/once"], resources: someResources };
       return new HardenedJob("once", { namespace: app, container, vault }, { provider });
     });
-    const { metadata } = (find(graph, "Job", "once").inputs["spec"]).template;
+    const { metadata } = find(graph, "Job", "once").inputs["spec"].template;
     assert.equal(metadata.annotations[`${prefix}agent-pre-populate-only`], "true");
     assert.equal(metadata.annotations[`${prefix}agent-revoke-on-shutdown`], "false");
   });
