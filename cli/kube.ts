@@ -10,8 +10,35 @@ export interface KubeReader {
 }
 
 interface Kubeconfig {
-  clusters: { cluster: { server: string; "certificate-authority-data": string } }[];
-  users: { user: { "client-certificate-data"?: string; "client-key-data"?: string; token?: string } }[];
+  clusters?: { cluster: { server: string; "certificate-authority-data": string } }[];
+  users?: { user: { "client-certificate-data"?: string; "client-key-data"?: string; token?: string } }[];
+}
+
+/** How to reach one API server as somebody. */
+export interface Login {
+  server: string;
+  /** The cluster's authority, PEM. */
+  ca: string;
+  /** A client certificate and its key, PEM, or a token. */
+  certificate?: string;
+  key?: string;
+  token?: string;
+}
+
+/** Reads a kubeconfig file with one cluster and one user. */
+export function loginOf(kubeconfigPath: string): Login {
+  const config = parse(fs.readFileSync(kubeconfigPath, "utf8")) as Kubeconfig;
+  const cluster = config.clusters?.[0]?.cluster;
+  const user = config.users?.[0]?.user;
+  if (!cluster || !user) throw new Error(`${kubeconfigPath} names no cluster or no user`);
+  const decode = (value?: string) => (value === undefined ? undefined : Buffer.from(value, "base64").toString("utf8"));
+  return {
+    server: cluster.server,
+    ca: decode(cluster["certificate-authority-data"])!,
+    certificate: decode(user["client-certificate-data"]),
+    key: decode(user["client-key-data"]),
+    token: user.token,
+  };
 }
 
 /** Status codes of the API server's own answers become errors with its message. */
@@ -25,22 +52,13 @@ export class KubeError extends Error {
 
 /** Opens the cluster of a kubeconfig file with one cluster and one user. */
 export function openKube(kubeconfigPath: string): KubeReader {
-  const config = parse(fs.readFileSync(kubeconfigPath, "utf8")) as Kubeconfig;
-  const cluster = config.clusters[0]?.cluster;
-  const user = config.users[0]?.user;
-  if (!cluster || !user) throw new Error(`${kubeconfigPath} names no cluster or no user`);
-  const decode = (value?: string) => (value ? Buffer.from(value, "base64") : undefined);
-  const agent = new https.Agent({
-    keepAlive: true,
-    ca: decode(cluster["certificate-authority-data"]),
-    cert: decode(user["client-certificate-data"]),
-    key: decode(user["client-key-data"]),
-  });
+  const { server, ca, certificate: cert, key, token } = loginOf(kubeconfigPath);
+  const agent = new https.Agent({ keepAlive: true, ca, cert, key });
   const ask = <T>(path: string, timeoutMs: number): Promise<{ body: T; date: Date }> =>
     new Promise((resolve, reject) => {
       const headers: Record<string, string> = { accept: "application/json" };
-      if (user.token) headers["authorization"] = `Bearer ${user.token}`;
-      const request = https.get(new URL(path, cluster.server), { agent, headers, timeout: timeoutMs }, (response) => {
+      if (token) headers["authorization"] = `Bearer ${token}`;
+      const request = https.get(new URL(path, server), { agent, headers, timeout: timeoutMs }, (response) => {
         const chunks: Buffer[] = [];
         response.on("data", (chunk: Buffer) => chunks.push(chunk));
         response.on("error", reject);
@@ -56,7 +74,7 @@ export function openKube(kubeconfigPath: string): KubeReader {
           resolve({ body, date: new Date(response.headers.date ?? Number.NaN) });
         });
       });
-      request.on("timeout", () => request.destroy(new Error(`no answer from ${cluster.server} in ${timeoutMs} ms`)));
+      request.on("timeout", () => request.destroy(new Error(`no answer from ${server} in ${timeoutMs} ms`)));
       request.on("error", reject);
     });
   return {

@@ -1,38 +1,5 @@
-import * as fs from "node:fs";
 import * as https from "node:https";
-import { parse } from "yaml";
-import { KubeError } from "../kube";
-
-/** How to reach one API server as somebody. */
-export interface Login {
-  server: string;
-  /** The cluster's authority, PEM. */
-  ca: string;
-  /** A client certificate and its key, PEM, or a token. */
-  certificate?: string;
-  key?: string;
-  token?: string;
-}
-
-/** Reads a kubeconfig file with one cluster and one user. */
-export function loginOf(kubeconfigPath: string): Login {
-  interface Kubeconfig {
-    clusters?: { cluster: { server: string; "certificate-authority-data": string } }[];
-    users?: { user: { "client-certificate-data"?: string; "client-key-data"?: string; token?: string } }[];
-  }
-  const { clusters, users } = parse(fs.readFileSync(kubeconfigPath, "utf8")) as Kubeconfig;
-  const cluster = clusters?.[0]?.cluster;
-  const user = users?.[0]?.user;
-  if (!cluster || !user) throw new Error(`${kubeconfigPath} names no cluster or no user`);
-  const decode = (value?: string) => (value === undefined ? undefined : Buffer.from(value, "base64").toString("utf8"));
-  return {
-    server: cluster.server,
-    ca: decode(cluster["certificate-authority-data"])!,
-    certificate: decode(user["client-certificate-data"]),
-    key: decode(user["client-key-data"]),
-    token: user.token,
-  };
-}
+import { KubeError, type Login } from "../kube";
 
 /** A client that sends and reads JSON; an answer that is no success is a `KubeError` with the server's message. */
 export class KubeClient {

@@ -7,7 +7,8 @@ import { checkStackFile } from "../../stacks/settings";
 import { kubeconfigFile, root, stateFolder, writeAtomically } from "../paths";
 import { chosenStack } from "../stack";
 import { say, table, UserError } from "../ui";
-import { KubeClient, Login, loginOf } from "./api";
+import { type Login, loginOf } from "../kube";
+import { KubeClient } from "./api";
 import { issueCertificate } from "./certificate";
 
 const usage = `usage: npm run access -- kubeconfig --user NAME [--group ${roleNames.join("|")}] [--hours N] [--out FILE] [--stack NAME]

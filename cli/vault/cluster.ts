@@ -1,8 +1,8 @@
 import * as fs from "node:fs";
 import * as https from "node:https";
-import { parse } from "yaml";
 import type { Answer, Call } from "../../apps/keeper/src/http";
 import { VaultClient } from "../../apps/keeper/src/vault/client";
+import { loginOf } from "../kube";
 import { UserError } from "../ui";
 
 /** The administrator's way into a cluster: its API server, and Vault behind the API server's proxy. */
@@ -24,32 +24,19 @@ export interface AdminCluster {
 /** The namespace, and the first server, which is there whatever the number of servers. */
 export const primary = { namespace: "vault", pod: "vault-0", port: 8200 } as const;
 
-interface Kubeconfig {
-  clusters: { cluster: { server: string; "certificate-authority-data": string } }[];
-  users: { user: { "client-certificate-data"?: string; "client-key-data"?: string; token?: string } }[];
-}
-
 /** Opens the cluster of an administrator's kubeconfig. @throws UserError where there is none */
 export function openCluster(kubeconfigPath: string, stack: string): AdminCluster {
   if (!fs.existsSync(kubeconfigPath)) {
     throw new UserError(`stack ${stack} is not up: run \`npm run up -- --stack ${stack}\``);
   }
-  const config = parse(fs.readFileSync(kubeconfigPath, "utf8")) as Kubeconfig;
-  const cluster = config.clusters[0]?.cluster;
-  const user = config.users[0]?.user;
-  if (!cluster || !user) throw new UserError(`${kubeconfigPath} names no cluster or no user`);
-  const decode = (value?: string) => (value ? Buffer.from(value, "base64") : undefined);
-  const agent = new https.Agent({
-    ca: decode(cluster["certificate-authority-data"]),
-    cert: decode(user["client-certificate-data"]),
-    key: decode(user["client-key-data"]),
-  });
+  const { server, ca, certificate: cert, key, token } = loginOf(kubeconfigPath);
+  const agent = new https.Agent({ ca, cert, key });
   const call = (path: string, { method = "GET", headers = {}, body, timeout = 30_000 }: Call): Promise<Answer> =>
     new Promise((resolve, reject) => {
       const length = body === undefined ? {} : { "content-length": String(Buffer.byteLength(body)) };
-      const login: Record<string, string> = user.token ? { authorization: `Bearer ${user.token}` } : {};
+      const login: Record<string, string> = token ? { authorization: `Bearer ${token}` } : {};
       const options = { method, agent, timeout, headers: { ...length, ...login, ...headers } };
-      const request = https.request(new URL(path, cluster.server), options, (response) => {
+      const request = https.request(new URL(path, server), options, (response) => {
         const chunks: Buffer[] = [];
         response.on("data", (chunk: Buffer) => chunks.push(chunk));
         response.on("error", reject);
