@@ -191,11 +191,6 @@ export const exemptions: readonly Exemption[] = [
   },
   {
     ...metrics,
-    resource: "Service/app/api",
-    reason: "Its second port is for metrics that nobody collects yet; no NetworkPolicy opens it.",
-  },
-  {
-    ...metrics,
     resource: "Service/cert-manager/cert-manager",
     reason: "Metrics that nobody collects yet; the controller serves them on a port that no NetworkPolicy opens.",
   },

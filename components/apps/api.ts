@@ -63,8 +63,6 @@ const defaultResources: ResourceNeeds = {
 export class Api extends pulumi.ComponentResource {
   /** HTTP: the items, /healthz, /readyz and the OpenAPI document. Known once all replicas serve. */
   readonly endpoint: Endpoint;
-  /** HTTP: /metrics, /healthz and /readyz, for the inside of the cluster. */
-  readonly operations: Endpoint;
 
   constructor(name: string, args: ApiArgs, opts?: pulumi.ComponentResourceOptions) {
     super("groundwork:apps:Api", name, {}, opts);
@@ -100,6 +98,7 @@ export class Api extends pulumi.ComponentResource {
             ...(client && { CLIENT_CERT: `${clientFolder}/tls.crt`, CLIENT_KEY: `${clientFolder}/tls.key` }),
             ...(cache && { CACHE_DIR: `${mountRoot}/cache`, CACHE_CA: `${mountRoot}/cache-ca/ca.crt` }),
           },
+          // The second port is for the kubelet and for whoever scrapes pods: no Service names it.
           ports: { http: port, ops: operationsPort },
           resources: args.resources ?? defaultResources,
           probes: {
@@ -108,12 +107,11 @@ export class Api extends pulumi.ComponentResource {
             readiness: { http: { path: "/readyz", port: operationsPort } },
           },
         },
+        service: { ports: { http: port } },
       },
       { parent: this },
     );
     this.endpoint = deployment.endpoint("http");
-    // Another name: whoever uses both gets policies for each.
-    this.operations = { ...deployment.endpoint("ops"), name: `${name}-ops` };
     this.registerOutputs({});
   }
 
