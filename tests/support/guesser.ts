@@ -94,7 +94,8 @@ function attempt(prefix: string[], key: string, machine: string, seconds: number
     `root@${machine}`,
     "true",
   ];
-  const done = spawnSync(command, args, { encoding: "utf8" });
+  // A ban that comes between two packets leaves the client waiting for as long as the server would.
+  const done = spawnSync(command, args, { encoding: "utf8", timeout: (seconds + 2) * 1000 });
   if (done.status === 0) return "in";
   return /Permission denied \(publickey\)/.test(done.stderr) ? "refused" : "no answer";
 }
