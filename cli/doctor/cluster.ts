@@ -26,9 +26,9 @@ interface Pod {
     initContainerStatuses?: ContainerStatus[];
   };
 }
-interface Quota {
-  metadata: { namespace: string };
-  status?: { hard?: Record<string, string>; used?: Record<string, string> };
+interface ReplicaSet {
+  metadata: { name: string; namespace: string };
+  status: { conditions?: Condition[] };
 }
 interface Claim {
   metadata: { name: string; namespace: string };
@@ -42,10 +42,10 @@ const patience = 120;
 export async function checkCluster(kube: KubeReader, now = new Date()): Promise<Finding[]> {
   try {
     const list = async <T>(path: string): Promise<T[]> => (await kube.get<{ items: T[] }>(path)).items;
-    const [nodes, pods, quotas, claims] = await Promise.all([
+    const [nodes, pods, sets, claims] = await Promise.all([
       list<Node>("/api/v1/nodes"),
       list<Pod>("/api/v1/pods"),
-      list<Quota>("/api/v1/resourcequotas"),
+      list<ReplicaSet>("/apis/apps/v1/replicasets"),
       list<Claim>("/api/v1/persistentvolumeclaims"),
     ]);
     return [
@@ -56,7 +56,7 @@ export async function checkCluster(kube: KubeReader, now = new Date()): Promise<
         pods.flatMap((pod) => judgePod(pod, now)),
       ),
       ...summary("volume claims", claims.length, claims.flatMap(judgeClaim)),
-      ...summary("quotas", quotas.length, quotas.flatMap(judgeQuota)),
+      ...sets.flatMap(judgeSet),
     ];
   } catch (error) {
     return [
@@ -131,39 +131,16 @@ function judgeClaim({ metadata, status }: Claim): Finding[] {
   return [worrying(check, "not bound", "It is bound when a pod uses it; if one does, see the storage class.")];
 }
 
-/** Share of a quota from which on the next rollout may not fit. */
-const nearlyFull = 0.95;
-
-function judgeQuota({ metadata, status }: Quota): Finding[] {
-  return Object.entries(status?.hard ?? {}).flatMap(([resource, hard]) => {
-    const limit = amount(hard);
-    const used = amount(status?.used?.[resource] ?? "0");
-    if (limit === 0 || used / limit < nearlyFull) return [];
-    return [
-      worrying(
-        `quota of ${metadata.namespace}`,
-        `${resource}: ${status?.used?.[resource]} of ${hard} used`,
-        "The next rollout may not fit: raise the component's size in the settings, which the quota follows.",
-      ),
-    ];
-  });
-}
-
-const units: Record<string, number> = {
-  m: 1e-3,
-  k: 1e3,
-  M: 1e6,
-  G: 1e9,
-  Ki: 2 ** 10,
-  Mi: 2 ** 20,
-  Gi: 2 ** 30,
-  Ti: 2 ** 40,
-};
-
-/** A Kubernetes quantity as a number; 0 where it has a form that quotas do not use. */
-export function amount(quantity: string): number {
-  const parts = /^(\d+(?:\.\d+)?)([a-zA-Z]*)$/.exec(quantity);
-  if (!parts) return 0;
-  const unit = parts[2] ? units[parts[2]] : 1;
-  return unit === undefined ? 0 : Number(parts[1]) * unit;
+/** Pods that the API server refuses: by a quota, by admission, or because the injector is away. */
+function judgeSet({ metadata, status }: ReplicaSet): Finding[] {
+  const failure = status.conditions?.find(({ type, status: on }) => type === "ReplicaFailure" && on === "True");
+  if (!failure) return [];
+  return [
+    broken(
+      `pods of ${metadata.namespace}/${metadata.name}`,
+      `refused: ${failure.message ?? "no reason given"}`,
+      "Mend what refuses them; a `rollout restart` of the Deployment tries again at once.",
+      "docs/runbooks/cluster.md",
+    ),
+  ];
 }

@@ -1,6 +1,6 @@
 import * as assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { amount, checkCluster } from "../../../cli/doctor/cluster";
+import { checkCluster } from "../../../cli/doctor/cluster";
 import { checkClocks } from "../../../cli/doctor/clocks";
 import { report } from "../../../cli/doctor";
 import { checkVault, KeeperStatus } from "../../../cli/doctor/vault";
@@ -127,7 +127,7 @@ describe("doctor", () => {
         kube([
           [/nodes$/, changes["nodes"] ?? none],
           [/pods$/, changes["pods"] ?? none],
-          [/resourcequotas$/, changes["quotas"] ?? none],
+          [/replicasets$/, changes["sets"] ?? none],
           [/persistentvolumeclaims$/, changes["claims"] ?? none],
         ]),
         at,
@@ -188,23 +188,18 @@ describe("doctor", () => {
       const fine = pod({ conditions: [{ type: "Ready", status: "True" }] });
       assert.deepEqual(
         (await cluster({ pods: fine })).map(({ check, found }) => `${check}: ${found}`),
-        ["pods: 1 looked at", "volume claims: 0 looked at", "quotas: 0 looked at"],
+        ["pods: 1 looked at", "volume claims: 0 looked at"],
       );
     });
-    it("warns of a quota that is nearly used up", async () => {
-      const quota = (used: string) => ({
-        items: [
-          {
-            metadata: { namespace: "app" },
-            status: { hard: { "limits.memory": "1Gi" }, used: { "limits.memory": used } },
-          },
-        ],
-      });
-      assert.equal((await cluster({ quotas: quota("1020Mi") })).at(-1)?.level, "warn");
-      assert.equal((await cluster({ quotas: quota("512Mi") })).at(-1)?.level, "ok");
-    });
-    it("reads quantities", () => {
-      assert.deepEqual(["250m", "2", "1Gi", "10k", "?"].map(amount), [0.25, 2, 2 ** 30, 10_000, 0]);
+    it("names pods that the API server refuses to take", async () => {
+      const condition = { type: "ReplicaFailure", status: "True", message: 'pods "api-" is forbidden: exceeded quota' };
+      const sets = (status: object) => ({ items: [{ metadata: { name: "api-1", namespace: "app" }, status }] });
+      const [refused] = (await cluster({ sets: sets({ conditions: [condition] }) })).filter(
+        ({ level }) => level !== "ok",
+      );
+      assert.equal(refused?.check, "pods of app/api-1");
+      assert.match(refused?.found ?? "", /exceeded quota/);
+      assert.ok((await cluster({ sets: sets({}) })).every(({ level }) => level === "ok"));
     });
   });
 
