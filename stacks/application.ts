@@ -13,7 +13,7 @@ import {
 } from "../components/workload";
 import type { ComponentReport } from "./report";
 import type { Settings } from "./settings";
-import { cores } from "./settings/quantity";
+import { bytes, cores } from "./settings/quantity";
 import type { Secrets, Trust } from "./trust";
 
 export interface ApplicationArgs {
@@ -204,4 +204,4 @@ function planQuota(settings: Settings): NamespaceQuota {
   };
 }
 
-const mebibytes = (size: Bytes): number => Number.parseInt(size, 10) * (size.endsWith("Gi") ? 1024 : 1);
+const mebibytes = (size: Bytes): number => bytes(size) / 2 ** 20;

@@ -141,7 +141,9 @@ for (const subject of subjects("kubernetes" as Provider)) {
           opts,
         );
       };
-      assert.equal((await trial.up(job)).failed, true);
+      const up = await trial.up(job);
+      assert.match(up.errors, /job/i);
+      assert.ok(await trial.resource("job"), up.errors);
       const preview = await trial.preview();
       assert.ok(preview.ops["job"]?.includes("replace"), JSON.stringify(preview.ops));
     });

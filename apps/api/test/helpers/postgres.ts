@@ -7,6 +7,7 @@ import * as path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Client, escapeIdentifier, escapeLiteral } from "pg";
 import { Authority } from "./authority";
+import { installPackages } from "./packages";
 
 /** The newest PostgreSQL of Debian's layout, or the one on PATH. */
 function findBinaries(): string | undefined {
@@ -21,10 +22,8 @@ function install(): void {
   const settings = "/etc/postgresql-common/createcluster.d/groundwork-tests.conf";
   fs.mkdirSync(path.dirname(settings), { recursive: true });
   fs.writeFileSync(settings, "create_main_cluster = false\n");
-  const options = { stdio: "ignore", env: { ...process.env, DEBIAN_FRONTEND: "noninteractive" } } as const;
   try {
-    execFileSync("apt-get", ["update"], options);
-    execFileSync("apt-get", ["install", "-y", "--no-install-recommends", "postgresql", "openssl"], options);
+    installPackages("postgresql", "openssl");
   } finally {
     fs.rmSync(settings, { force: true });
   }
@@ -33,13 +32,7 @@ function install(): void {
 function binaries(): string {
   const found = findBinaries();
   if (found) return found;
-  if (process.getuid?.() === 0 && fs.existsSync("/usr/bin/apt-get")) {
-    try {
-      install();
-    } catch {
-      // The message below says what to do.
-    }
-  }
+  if (process.getuid?.() === 0) install();
   const installed = findBinaries();
   if (installed) return installed;
   throw new Error(

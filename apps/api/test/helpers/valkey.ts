@@ -1,4 +1,4 @@
-import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { ChildProcess, spawn } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
 import * as fs from "node:fs";
 import * as os from "node:os";
@@ -7,6 +7,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import * as tls from "node:tls";
 import { paths, planServerConfig, planUsers, port as componentsPort } from "../../../../components/data/valkey-files";
 import type { Authority } from "./authority";
+import { installPackages } from "./packages";
 import { freePort } from "./postgres";
 
 /** Valkey, or Redis 7 where the machine's distribution has no Valkey yet: they speak the same, TLS and ACLs included. */
@@ -21,16 +22,10 @@ function find(): string | undefined {
 
 function program(): string {
   let found = find();
-  if (!found && process.getuid?.() === 0 && fs.existsSync("/usr/bin/apt-get")) {
-    const options = { stdio: "ignore", env: { ...process.env, DEBIAN_FRONTEND: "noninteractive" } } as const;
-    for (const name of PROGRAMS) {
-      try {
-        execFileSync("apt-get", ["install", "-y", "--no-install-recommends", `${name}-tools`], options);
-      } catch {
-        // Not in this distribution; the message below says what to do.
-      }
-      found ??= find();
-    }
+  for (const name of PROGRAMS) {
+    if (found) break;
+    installPackages(`${name}-tools`);
+    found = find();
   }
   if (found) return found;
   throw new Error("the API's tests need Valkey or Redis 7 with TLS: install valkey-tools or redis-tools");
