@@ -2,7 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import type * as k8s from "@pulumi/kubernetes";
 import type { Artifacts } from "../artifacts/types";
 import { K3sCluster } from "../components/cluster";
-import { makeHosts } from "../components/host";
+import { makeTarget, type Target } from "../components/host";
 import type { InstallCrds } from "../components/workload";
 import { imagesOf } from "./parts";
 import { rehearsedCluster } from "./rehearsal";
@@ -19,6 +19,10 @@ export interface Cluster {
   installCrds: InstallCrds;
   /** What the whole cluster ends with, where the stack owns its machines. */
   machine?: pulumi.Resource;
+  /** Where people reach the ingress, when that is not the nodes. */
+  ingress?: Target["ingress"];
+  /** The cloud that its machines stand in. */
+  cloud?: Target["cloud"];
   /** How its machines and its nodes are probed. */
   components: pulumi.Output<ComponentReport[]>;
 }
@@ -33,8 +37,12 @@ export function makeCluster(settings: Settings, artifacts: Artifacts): Cluster {
 }
 
 function installedCluster(settings: Settings, artifacts: Artifacts): Cluster {
-  const hosts = makeHosts(settings.target, { artifacts });
-  const k3s = new K3sCluster("k3s", { hosts, artifacts, images: imagesOf(settings), ...settings.cluster });
+  const { hosts, api, ingress, cloud } = makeTarget(settings.target, { artifacts });
+  const k3s = new K3sCluster("k3s", {
+    ...{ hosts, artifacts, images: imagesOf(settings), ...settings.cluster },
+    ...(api === undefined ? {} : { api }),
+    ...(cloud === undefined ? {} : { cloud: "external" as const }),
+  });
   const machines = hosts.map((host) =>
     pulumi.output(host.address).apply((address): ComponentReport => ({
       name: `host ${host.name}`,
@@ -48,6 +56,8 @@ function installedCluster(settings: Settings, artifacts: Artifacts): Cluster {
     kubeconfig: k3s.kubeconfig,
     serverAddresses: k3s.serverAddresses,
     installCrds: k3s.installCrds,
+    ...(ingress === undefined ? {} : { ingress }),
+    ...(cloud === undefined ? {} : { cloud }),
     components: pulumi
       .all(machines)
       .apply((reports): ComponentReport[] => [

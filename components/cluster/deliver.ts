@@ -3,6 +3,7 @@ import * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import { cacheDir } from "../../cli/paths";
 import type { Host } from "../host/host";
+import { connectionTo } from "../host/remote-script";
 
 /** Where copies of artefacts lie on a machine that does not see the cache. */
 const folder = "/var/lib/groundwork/copies";
@@ -23,8 +24,7 @@ export function deliver(
   }
   // Archives keep their ending: K3s tells by it what a file is.
   const remotePath = `${folder}/${artifact.sha256.slice(0, 16)}-${path.basename(artifact.path)}`;
-  const { host: address, port, user, privateKey, hostKey } = host.ssh;
-  const connection = { host: address, port, user, privateKey, ...(hostKey === undefined ? {} : { hostKey }) };
+  const connection = connectionTo(host.ssh);
   const options = { deletedWith: host.machine, ...opts };
   const parent = new command.remote.Command(
     `${name}-folder`,

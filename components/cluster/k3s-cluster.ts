@@ -3,7 +3,7 @@ import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import * as random from "@pulumi/random";
 import type { Artifacts } from "../../artifacts/types";
-import type { Host } from "../host/host";
+import type { Host, Target } from "../host/host";
 import { remoteScript } from "../host/remote-script";
 import { ClusterBaseline } from "./cluster-baseline";
 import type { ClusterPlan, NodePlan } from "./config";
@@ -21,6 +21,10 @@ export interface K3sClusterArgs extends Partial<ClusterSettings> {
   images?: string[];
   /** Namespaces in which Pod Security enforces nothing, besides kube-system. @default none */
   unrestricted?: string[];
+  /** Where the API server is reached through a balancer. @default at the first server */
+  api?: Target["api"];
+  /** `external`: a cloud's own controller initialises the nodes. @default K3s does */
+  cloud?: "external";
 }
 
 /** A K3s cluster on hosts, by K3s's documented files and units only. */

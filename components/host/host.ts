@@ -12,6 +12,8 @@ export interface SshConnection {
   privateKey: pulumi.Output<string>;
   /** The machine's host public key in authorized_keys form, pinned by every connection where it is known. */
   hostKey?: pulumi.Input<string>;
+  /** Machine that the connection goes through (a jump host), where this one can't be reached from outside. */
+  proxy?: SshConnection;
 }
 
 /**
@@ -22,7 +24,10 @@ export interface Host {
   /** Unique in the stack; also the machine's hostname and its node name in the cluster. */
   name: string;
   role: HostRole;
-  /** Address at which the other machines and the workstation reach it; known once the machine is ready. */
+  /**
+   * Address at which the other machines reach it, and the workstation too unless `ssh` goes through a jump host; known once the
+   * machine is ready.
+   */
   address: pulumi.Output<string>;
   ssh: SshConnection;
   /**
@@ -40,4 +45,30 @@ export interface Host {
    * tracking and the like belong to that computer and can't be changed from inside.
    */
   sharesKernel?: pulumi.Input<boolean>;
+}
+
+/** A cloud that the machines stand in, as its controllers have to be told of it. */
+export interface CloudAccess {
+  kind: "hcloud";
+  /** Token of the cloud's API, a secret. */
+  token: pulumi.Output<string>;
+  /** Base address of the API where it is not the public one: an emulator. */
+  endpoint?: string;
+  /** Name of the private network that the machines are in. */
+  network: pulumi.Output<string>;
+  /** Network of the pods. */
+  clusterCidr: string;
+  /** Location of the servers; volumes are made there. */
+  location: string;
+}
+
+/** What a target gives: machines, and how the cluster on them is reached where that is not a machine's own address. */
+export interface Target {
+  /** Servers first. */
+  hosts: Host[];
+  /** Where the API server is reached through a balancer: by people (kubeconfig), and by joining nodes. Unset: at the first server. */
+  api?: { address: pulumi.Output<string>; inside: pulumi.Output<string> };
+  /** Where people reach the ingress, when that is not the nodes. `trustedProxies` are networks that speak the PROXY protocol to it. */
+  ingress?: { address: pulumi.Output<string>; addressV6?: pulumi.Output<string>; trustedProxies: string[] };
+  cloud?: CloudAccess;
 }

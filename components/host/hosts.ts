@@ -2,7 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import * as tls from "@pulumi/tls";
 import type { Artifacts } from "../../artifacts/types";
 import type { BaselinePlan } from "./baseline";
-import type { Host } from "./host";
+import type { Target } from "./host";
 import { NspawnHost } from "./nspawn/host";
 import { planMachines } from "./nspawn/plan";
 import type { NspawnSettings, SshSettings, TargetSettings } from "./settings";
@@ -16,15 +16,15 @@ export interface HostDeps {
 }
 
 /**
- * The target's machines, servers first. This is the one place where targets differ: whatever consumes the
- * hosts is the same for all of them.
+ * The target's machines, servers first, and what stands before them. This is the one place where targets differ: whatever
+ * consumes the hosts is the same for all of them.
  */
-export function makeHosts(target: TargetSettings, deps: HostDeps): Host[] {
+export function makeTarget(target: TargetSettings, deps: HostDeps): Target {
   switch (target.driver) {
     case "nspawn":
-      return nspawnHosts(target, deps);
+      return { hosts: nspawnHosts(target, deps) };
     case "ssh":
-      return sshHosts(target, deps);
+      return { hosts: sshHosts(target, deps) };
   }
 }
 
@@ -44,7 +44,7 @@ function baselineOf(machines: { name: string; address: string }[], target: Targe
 const generatedKey = (opts?: pulumi.ComponentResourceOptions): tls.PrivateKey =>
   new tls.PrivateKey("hosts-key", { algorithm: "ED25519" }, opts);
 
-function nspawnHosts(settings: NspawnSettings, { artifacts, opts }: HostDeps): Host[] {
+function nspawnHosts(settings: NspawnSettings, { artifacts, opts }: HostDeps): NspawnHost[] {
   const key = generatedKey(opts);
   const rootfs = artifacts.file("rootfs");
   const planned = planMachines(settings);
@@ -66,7 +66,7 @@ function nspawnHosts(settings: NspawnSettings, { artifacts, opts }: HostDeps): H
   );
 }
 
-function sshHosts(settings: SshSettings, { opts }: HostDeps): Host[] {
+function sshHosts(settings: SshSettings, { opts }: HostDeps): SshHost[] {
   const key = settings.privateKeyFile === undefined ? generatedKey(opts) : undefined;
   const privateKey = pulumi.secret(key?.privateKeyOpenssh ?? readPrivateKey(settings.privateKeyFile!));
   const baseline = baselineOf(settings.hosts, settings);

@@ -1,8 +1,8 @@
 export { baselineScript, HostBaseline } from "./baseline";
 export { clusterNetworks } from "./firewall";
-export type { Host, HostRole, SshConnection } from "./host";
-export { makeHosts } from "./hosts";
+export type { CloudAccess, Host, HostRole, SshConnection, Target } from "./host";
+export { makeTarget } from "./hosts";
 export type { HostDeps } from "./hosts";
-export { remoteScript, writeFiles } from "./remote-script";
+export { connectionTo, remoteScript, writeFiles } from "./remote-script";
 export { targetSchema } from "./settings";
 export type { TargetSettings } from "./settings";

@@ -1,6 +1,6 @@
 import * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
-import type { Host } from "./host";
+import type { Host, SshConnection } from "./host";
 
 /** A file on a machine. */
 export interface RemoteFile {
@@ -59,6 +59,17 @@ exit
 `;
 }
 
+/** The connection as the command provider takes it, through the jump host where there is one. */
+export function connectionTo(ssh: SshConnection): command.types.input.remote.ConnectionArgs {
+  const { proxy, ...end } = ssh;
+  return { ...endOf(end), ...(proxy === undefined ? {} : { proxy: endOf(proxy) }) };
+}
+
+const endOf = ({ host, port, user, privateKey, hostKey }: Omit<SshConnection, "proxy">) => ({
+  ...{ host, port, user, privateKey },
+  ...(hostKey === undefined ? {} : { hostKey }),
+});
+
 export interface RemoteScriptArgs {
   host: Pick<Host, "ssh" | "machine">;
   /** Brings the machine to the wanted state; can be repeated. Its standard output becomes `stdout`. */
@@ -74,11 +85,10 @@ export interface RemoteScriptArgs {
  * process's arguments, never in an error's text, and it may hold secrets when its text is a secret output.
  */
 export function remoteScript(name: string, args: RemoteScriptArgs, opts: pulumi.CustomResourceOptions) {
-  const { host, port, user, privateKey, hostKey } = args.host.ssh;
   return new command.remote.Command(
     name,
     {
-      connection: { host, port, user, privateKey, ...(hostKey === undefined ? {} : { hostKey }), dialErrorLimit: 5 },
+      connection: { ...connectionTo(args.host.ssh), dialErrorLimit: 5 },
       create: "bash -s -- apply",
       update: "bash -s -- apply",
       delete: "bash -s -- remove",

@@ -172,7 +172,7 @@ const sshSchema = z.strictObject({
   hardening: hardeningSchema(true),
 });
 
-/** Where the machines come from. A driver adds its own slice here and a case in `makeHosts`. */
+/** Where the machines come from. A driver adds its own slice here and a case in `makeTarget`. */
 export const targetSchema = z.discriminatedUnion("driver", [nspawnSchema, sshSchema]);
 
 export type TargetSettings = z.infer<typeof targetSchema>;
