@@ -1,7 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { Artifacts } from "../artifacts/types";
 import { AdmissionPolicies } from "../components/cluster";
-import { Traefik } from "../components/edge";
+import { EdgeFront, Traefik } from "../components/edge";
 import { ClusterAccess } from "../components/identity";
 import { LocalCa } from "../components/pki";
 import { Foundation, InstallCrds } from "../components/workload";
@@ -18,6 +18,8 @@ export interface PlatformArgs {
   /** Addresses of the machines that run the API server. */
   serverAddresses: pulumi.Input<string>[];
   installCrds: InstallCrds;
+  /** A balancer outside of the cluster that people reach the platform by. @default the edge's own address */
+  ingress?: EdgeFront;
 }
 
 /** Everything that runs on the cluster, and how it is wired. Reads from top to bottom as the order of `up`. */
@@ -62,6 +64,7 @@ export class Platform extends pulumi.ComponentResource {
         issuer: trust?.edge ?? ca,
         routes: [{ host: apiHost, endpoint: application.api }],
         replicas: settings.edge.replicas,
+        front: args.ingress,
       },
       here,
     );

@@ -22,6 +22,18 @@ export interface TraefikArgs {
   resources?: ResourceNeeds;
   /** `Local` keeps clients' addresses, and answers only on nodes that run a pod of the edge. @default "Cluster" */
   externalTrafficPolicy?: "Cluster" | "Local";
+  /** A balancer outside of the cluster that people reach the edge by. @default the Service's own address */
+  front?: EdgeFront;
+}
+
+/** A balancer in front of the edge, which tells clients' addresses by the PROXY protocol. */
+export interface EdgeFront {
+  address: pulumi.Input<string>;
+  /**
+   * Networks from which the PROXY protocol is believed, as the edge's pods see them: a node hands connections on under an
+   * address of its own. Whoever connects from them can claim any client address.
+   */
+  trustedProxies: string[];
 }
 
 /** Container ports, above 1024 so that no capability is needed to listen. */
@@ -38,7 +50,7 @@ const defaultResources: ResourceNeeds = {
  */
 export class Traefik extends pulumi.ComponentResource {
   readonly namespace: PlatformNamespace;
-  /** Address of the load balancer, known once the edge serves. */
+  /** Address that people reach the edge by, known once it serves. */
   readonly address: pulumi.Output<string>;
   /** Prometheus metrics of the edge itself. */
   readonly metrics: Endpoint;
@@ -68,7 +80,7 @@ export class Traefik extends pulumi.ComponentResource {
         container: {
           image: args.foundation.artifacts.image("traefik"),
           command: ["/usr/local/bin/traefik"],
-          args: planArguments(plan.arguments),
+          args: planArguments([...planProxies(args.front?.trustedProxies), ...plan.arguments]),
           ports,
           resources: args.resources ?? defaultResources,
           writable: [{ path: "/tmp", size: "16Mi" }],
@@ -92,7 +104,9 @@ export class Traefik extends pulumi.ComponentResource {
     }
     const served = plan.certify?.(deployment, deployment.endpoint("web")) ?? deployment.ready;
 
-    this.address = pulumi.all([deployment.loadBalancerAddress, deployment.ready, served]).apply(([address]) => address);
+    this.address = pulumi
+      .all([args.front?.address ?? deployment.loadBalancerAddress, deployment.ready, served])
+      .apply(([address]) => address);
     this.metrics = this.createMetrics(name, deployment);
     this.urls = Object.fromEntries(
       args.routes.map((route) => {
@@ -153,6 +167,12 @@ function planArguments(files: string[]): string[] {
     "--log.format=json",
   ];
 }
+
+/** The PROXY protocol on both doors, from trusted networks alone: from others it would be a forged client address. */
+const planProxies = (networks: string[] = []): string[] =>
+  networks.length === 0
+    ? []
+    : ["websecure", "web"].map((door) => `--entryPoints.${door}.proxyProtocol.trustedIPs=${networks.join(",")}`);
 
 /** Room for the replicas and one more while they are replaced. */
 function planQuota(replicas: number) {

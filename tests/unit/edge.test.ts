@@ -1,10 +1,11 @@
 import { strict as assert } from "node:assert";
-import { planRoutes } from "../../components/edge";
+import { planRoutes, Traefik } from "../../components/edge";
+import { LocalCa } from "../../components/pki";
 import { Endpoint } from "../../components/workload";
 import { Graph } from "./graph/graph";
 import { canary } from "./graph/mocks";
 import { capture, find, valueOf } from "./fixtures/capture";
-import { makePlatform } from "./fixtures/platform";
+import { makeFoundation, makePlatform } from "./fixtures/platform";
 
 const endpoint = (service: string): Endpoint => ({
   name: service,
@@ -119,6 +120,39 @@ describe("the edge", () => {
   it("starts without waiting for what it leads to, and gives out a URL when both serve", async () => {
     assert.ok(!graph.isAfter(deployment(), find(graph, "Deployment", "api")));
     assert.equal(await valueOf(platform.edge.urls["api.local/"]!), "https://api.local/");
+  });
+});
+
+describe("the edge behind a balancer", () => {
+  const behind = (trustedProxies: string[]) =>
+    capture(() => {
+      const { provider, foundation } = makeFoundation();
+      const front = { address: "198.51.100.7", trustedProxies };
+      return new Traefik("traefik", { foundation, issuer: new LocalCa("ca"), routes: [], front }, { provider });
+    });
+  const flags = (graph: Graph): string[] =>
+    find(graph, "Deployment", "traefik").inputs.spec.template.spec.containers[0].args;
+
+  it("is reached at the balancer's address", async () => {
+    const { result: edge } = await behind(["10.0.0.0/24"]);
+    assert.equal(await valueOf(edge.address), "198.51.100.7");
+  });
+
+  it("believes the PROXY protocol from the balancer's networks, on both doors", async () => {
+    const { graph } = await behind(["10.0.0.0/24", "10.42.0.0/16"]);
+    const believed = flags(graph).filter((flag) => flag.includes("proxyProtocol"));
+    assert.deepEqual(believed, [
+      "--entryPoints.websecure.proxyProtocol.trustedIPs=10.0.0.0/24,10.42.0.0/16",
+      "--entryPoints.web.proxyProtocol.trustedIPs=10.0.0.0/24,10.42.0.0/16",
+    ]);
+  });
+
+  it("believes it from nobody where no balancer speaks it", async () => {
+    const { graph } = await behind([]);
+    assert.deepEqual(
+      flags(graph).filter((flag) => flag.includes("proxyProtocol")),
+      [],
+    );
   });
 });
 
