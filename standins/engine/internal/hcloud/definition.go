@@ -27,6 +27,7 @@ func Definition(version string) *provider.Definition {
 			"hcloud:index/networkSubnet:NetworkSubnet":             networkSubnet(a),
 			"hcloud:index/networkRoute:NetworkRoute":               networkRoute(a),
 			"hcloud:index/server:Server":                           server().resource(a),
+			"hcloud:index/snapshot:Snapshot":                       snapshot().resource(a),
 			"hcloud:index/serverNetwork:ServerNetwork":             serverNetwork(a),
 			"hcloud:index/firewall:Firewall":                       firewall().resource(a),
 			"hcloud:index/firewallAttachment:FirewallAttachment":   firewallAttachment(a),

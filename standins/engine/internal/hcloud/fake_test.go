@@ -37,7 +37,7 @@ func start(t *testing.T) (*fake, *provider.Tester) {
 
 var singular = map[string]string{
 	"servers": "server", "networks": "network", "firewalls": "firewall", "ssh_keys": "ssh_key", "placement_groups": "placement_group",
-	"volumes": "volume", "primary_ips": "primary_ip", "load_balancers": "load_balancer",
+	"images": "image", "volumes": "volume", "primary_ips": "primary_ip", "load_balancers": "load_balancer",
 }
 
 func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -90,6 +90,16 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			}
 			f.answer(w, object{singular[kind]: o})
 		case len(parts) == 4:
+			if parts[3] == "create_image" {
+				f.next++
+				body["id"], body["created_from"], body["protection"] = f.next, object{"id": o["id"]}, object{"delete": false}
+				if f.objects["images"] == nil {
+					f.objects["images"] = map[string]object{}
+				}
+				f.objects["images"][text(f.next)] = body
+				f.answer(w, object{"image": body, "action": f.action()})
+				return
+			}
 			f.act(o, parts[3], body)
 			f.answer(w, object{"action": f.action()})
 		default:
@@ -146,7 +156,10 @@ func shape(kind string, o object) {
 		for _, v := range list(o["firewalls"]) {
 			firewalls = append(firewalls, object{"id": v.(object)["firewall"], "status": "applied"})
 		}
-		o["public_net"] = object{"ipv4": object{"ip": "192.0.2.1"}, "ipv6": object{"ip": "2001:db8::/64"}, "firewalls": firewalls}
+		given := sub(o, "public_net")
+		o["public_net"] = object{
+			"ipv4": object{"ip": "192.0.2.1", "id": given["ipv4"]}, "ipv6": object{"ip": "2001:db8::/64", "id": given["ipv6"]}, "firewalls": firewalls,
+		}
 		nets := []any{}
 		for _, v := range list(o["networks"]) {
 			nets = append(nets, object{"network": v, "ip": "10.0.0.2", "alias_ips": []any{}, "mac_address": "86:00:00:00:00:01"})

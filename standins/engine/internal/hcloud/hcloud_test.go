@@ -64,6 +64,7 @@ func TestEveryKindIsMadeSeenAndDeleted(t *testing.T) {
 	}
 	other := create(t, p, "Firewall", props{"name": "f"})
 	attachment := create(t, p, "FirewallAttachment", props{"firewallId": num(other.ID), "serverIds": []any{num(server.ID)}})
+	shot := create(t, p, "Snapshot", props{"serverId": num(second.ID), "description": "before", "labels": props{"a": "b"}})
 	disk := create(t, p, "Volume", props{"size": 10, "location": "fsn1"})
 	mount := create(t, p, "VolumeAttachment", props{"volumeId": num(disk.ID), "serverId": num(server.ID)})
 	ip := create(t, p, "PrimaryIp", props{"type": "ipv4", "location": "fsn1", "autoDelete": false})
@@ -74,7 +75,7 @@ func TestEveryKindIsMadeSeenAndDeleted(t *testing.T) {
 		t.Fatal(service.ID)
 	}
 	goal := create(t, p, "LoadBalancerTarget", props{"loadBalancerId": num(lb.ID), "type": "server", "serverId": num(server.ID), "usePrivateIp": true})
-	for _, s := range []*provider.State{goal, service, lbNet, lb, ip, mount, disk, attachment, other, attached, second, server, wall, route, subnet, net, group, key} {
+	for _, s := range []*provider.State{goal, service, lbNet, lb, ip, mount, disk, shot, attachment, other, attached, second, server, wall, route, subnet, net, group, key} {
 		if err := p.Delete(s); err != nil {
 			t.Fatal(err)
 		}
@@ -110,6 +111,39 @@ func TestUpdates(t *testing.T) {
 	if d, err = p.Diff(s, provider.PropsOf(in)); err != nil || strings.Join(d.GetReplaces(), " ") != "image" {
 		t.Fatalf("%v %v", d, err)
 	}
+}
+
+func TestPublicAddressesChange(t *testing.T) {
+	f, p := start(t)
+	address := func(family string) float64 {
+		return num(create(t, p, "PrimaryIp", props{"type": family, "location": "fsn1", "autoDelete": false}).ID)
+	}
+	one, two, six := address("ipv4"), address("ipv4"), address("ipv6")
+	public := func(net props) props {
+		return props{"serverType": "cx22", "image": "debian-12", "name": "s", "publicNets": []any{net}}
+	}
+	s := create(t, p, "Server", public(props{"ipv4": one, "ipv6Enabled": false}))
+	change := func(net props, want string) {
+		t.Helper()
+		d, err := p.Diff(s, provider.PropsOf(public(net)))
+		if err != nil || strings.Join(d.GetDiffs(), " ") != "publicNets" || len(d.GetReplaces()) != 0 {
+			t.Fatalf("%v %v", d, err)
+		}
+		f.calls = nil
+		if s, err = p.Update(s, provider.PropsOf(public(net))); err != nil {
+			t.Fatal(err)
+		}
+		got := strings.Join(f.calls[2:len(f.calls)-2], " ")
+		got = strings.NewReplacer("primary_ips/"+text(one), "ONE", "primary_ips/"+text(two), "TWO", "primary_ips/"+text(six), "SIX", "/actions", "", "POST ", "").Replace(got)
+		if f.calls[1] != "POST servers/"+s.ID+"/actions/poweroff" || got != want {
+			t.Fatalf("calls %v, want %s", f.calls, want)
+		}
+	}
+	change(props{"ipv4": two, "ipv6": six}, "ONE/unassign TWO/assign SIX/assign")
+	f.objects["servers"][s.ID]["public_net"] = object{"ipv4": object{"id": two}, "ipv6": object{"id": six}}
+	change(props{"ipv4Enabled": false, "ipv6": six}, "TWO/unassign")
+	f.objects["servers"][s.ID]["public_net"] = object{"ipv6": object{"id": six}}
+	change(props{"ipv6Enabled": false}, "primary_ips SIX/unassign")
 }
 
 func TestRefreshSeesDriftAndLoss(t *testing.T) {

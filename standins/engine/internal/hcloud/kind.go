@@ -11,6 +11,8 @@ import (
 type kind struct {
 	path, key       string
 	inputs, outputs map[string]provider.Field
+	// make makes the object where a plain request to its path does not.
+	make func(a *api, c *provider.Call, in object) (object, error)
 	// body is the request that makes the object.
 	body func(a *api, c *provider.Call, in object) (object, error)
 	// made runs after the object was made, with its first form.
@@ -104,17 +106,7 @@ func (k kind) resource(a *api) *provider.Resource {
 		Inputs: k.inputs, Outputs: k.outputs, AutoName: named,
 		Create: func(c *provider.Call) (string, provider.Props, error) {
 			in := plain(c.Inputs)
-			body, err := k.body(a, c, in)
-			if err != nil {
-				return "", nil, err
-			}
-			if named {
-				body["name"] = in["name"]
-			}
-			if l, has := in["labels"]; has {
-				body["labels"] = l
-			}
-			answer, err := a.do(c, "POST", k.path, body)
+			answer, err := k.create(a, c, in)
 			id := text(sub(answer, k.key)["id"])
 			if id == "" {
 				return "", nil, err
@@ -189,6 +181,23 @@ func (k kind) resource(a *api) *provider.Resource {
 			return err
 		},
 	}
+}
+
+// create sends what makes the object and gives the API's answer.
+func (k kind) create(a *api, c *provider.Call, in object) (object, error) {
+	if k.make != nil {
+		return k.make(a, c, in)
+	}
+	body, err := k.body(a, c, in)
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range []string{"name", "labels"} {
+		if v, has := in[name]; has {
+			body[name] = v
+		}
+	}
+	return a.do(c, "POST", k.path, body)
 }
 
 // hide takes away what the API shows in another form than the inputs, which then stand in the state as they were given; of user

@@ -73,9 +73,7 @@ func server() kind {
 			},
 			"firewallIds": changeFirewalls,
 			"networks":    changeNetworks,
-			"publicNets": func(*api, *provider.Call, string, object, object) error {
-				return errors.New("the stand-in for the hcloud provider does not change publicNets of a server that exists; the official provider does")
-			},
+			"publicNets":  changePublic,
 		},
 		before: func(a *api, c *provider.Call, id string, o object) error {
 			if c.State["shutdownBeforeDeletion"].IsBool() && c.State["shutdownBeforeDeletion"].BoolValue() && o["status"] == "running" {
