@@ -13,7 +13,7 @@ const artifacts = openArtifacts(); //                      what the cache holds;
 const cluster = makeCluster(settings, artifacts); //       the only place where targets differ
 const platform = new Platform(
   "platform",
-  { artifacts, settings, serverAddresses: cluster.serverAddresses, installCrds: cluster.installCrds },
+  { artifacts, settings, ...cluster },
   { providers: { kubernetes: cluster.provider }, transformations: endingWith(cluster.machine) },
 );
 if (settings.localNames) {

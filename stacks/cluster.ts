@@ -2,7 +2,9 @@ import * as pulumi from "@pulumi/pulumi";
 import type * as k8s from "@pulumi/kubernetes";
 import type { Artifacts } from "../artifacts/types";
 import { K3sCluster } from "../components/cluster";
+import type { EdgeFront } from "../components/edge";
 import { makeTarget, type Target } from "../components/host";
+import { clusterNetworks } from "../components/host/firewall";
 import type { InstallCrds } from "../components/workload";
 import { imagesOf } from "./parts";
 import { rehearsedCluster } from "./rehearsal";
@@ -20,7 +22,7 @@ export interface Cluster {
   /** What the whole cluster ends with, where the stack owns its machines. */
   machine?: pulumi.Resource;
   /** Where people reach the ingress, when that is not the nodes. */
-  ingress?: Target["ingress"];
+  ingress?: EdgeFront;
   /** The cloud that its machines stand in. */
   cloud?: Target["cloud"];
   /** How its machines and its nodes are probed. */
@@ -47,7 +49,10 @@ function installedCluster(settings: Settings, artifacts: Artifacts): Cluster {
     pulumi.output(host.address).apply((address): ComponentReport => ({
       name: `host ${host.name}`,
       artifacts: settings.target.driver === "nspawn" ? ["rootfs"] : [],
-      probe: { kind: "tcp", address, port: host.ssh.port },
+      // A machine behind a jump host is seen from here by its node alone.
+      probe: host.ssh.proxy
+        ? { kind: "condition", path: `/api/v1/nodes/${host.name}`, type: "Ready" }
+        : { kind: "tcp", address, port: host.ssh.port },
     })),
   );
   return {
@@ -56,7 +61,7 @@ function installedCluster(settings: Settings, artifacts: Artifacts): Cluster {
     kubeconfig: k3s.kubeconfig,
     serverAddresses: k3s.serverAddresses,
     installCrds: k3s.installCrds,
-    ...(ingress === undefined ? {} : { ingress }),
+    ...(ingress === undefined ? {} : { ingress: frontOf(ingress) }),
     ...(cloud === undefined ? {} : { cloud }),
     components: pulumi
       .all(machines)
@@ -66,6 +71,12 @@ function installedCluster(settings: Settings, artifacts: Artifacts): Cluster {
       ]),
   };
 }
+
+/** The balancer as the edge's pods see it: a node hands its connections on under an address of the pod network, too. */
+const frontOf = ({ address, trustedProxies }: NonNullable<Target["ingress"]>): EdgeFront => ({
+  address,
+  trustedProxies: [...trustedProxies, clusterNetworks.pods],
+});
 
 /**
  * Objects of a cluster whose machine is deleted with the stack need no deletion of their own: a `destroy` is as quick as the
