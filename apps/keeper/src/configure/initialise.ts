@@ -16,6 +16,8 @@ export interface Recovery {
   rootToken?: string;
   /** Private key of `pki-root`, PEM, until it is handed over. */
   rootCaKey?: string;
+  /** While the operator's computer puts a snapshot into servers that are empty: which. */
+  restoring?: string;
 }
 
 /** Something that trying again does not help. */
@@ -45,6 +47,8 @@ export async function ensureInitialised(nodes: VaultClient[], kube: Kube, platfo
   const known = recovery.keys !== undefined || recovery.handedOver !== undefined;
   for (const secret of [recovery.rootToken, recovery.rootCaKey, ...keysOf(recovery)]) hide(secret);
   const first = nodes[0] as VaultClient;
+  // The servers are empty, or another Vault's for a moment: nothing of what is seen now will stay.
+  if (recovery.restoring) throw new NotYetError(`waiting until the snapshot of ${recovery.restoring} is restored`);
 
   const initialised = await anyInitialised(nodes, known);
   if (initialised && known) {
