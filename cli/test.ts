@@ -16,6 +16,8 @@ interface Layer {
   name: string;
   commands?: { name: string; argv: string[]; cwd?: string }[];
   mocha?: string[];
+  /** How many files run side by side: most of an engine test is waiting. Default 1. */
+  jobs?: number;
   /** The tests use the engine and its plugins, so the artefact cache is filled first. */
   engine?: boolean;
   /** The tests run the scanners, which are fetched first. */
@@ -37,7 +39,7 @@ const layers: Layer[] = [
   { name: "unit", mocha: ["tests/unit/**/*.test.ts", "apps/*/test/**/*.test.ts"] },
   { name: "policies", mocha: ["tests/policies/**/*.test.ts"] },
   { name: "scanners", mocha: ["tests/scanners/**/*.test.ts"], scanners: true },
-  { name: "engine", mocha: ["tests/engine/**/*.test.ts"], engine: true },
+  { name: "engine", mocha: ["tests/engine/**/*.test.ts"], jobs: 2, engine: true },
   { name: "e2e", mocha: ["tests/e2e/**/*.test.ts"], engine: true },
 ];
 
@@ -72,9 +74,14 @@ async function fetchScanners(): Promise<void> {
   await ensureArtifacts(scanArtifacts);
 }
 
-async function runMocha(patterns: string[], filter: string | undefined, env: NodeJS.ProcessEnv): Promise<Totals> {
+async function runMocha(
+  { mocha: patterns = [], jobs = 1 }: Layer,
+  filter: string | undefined,
+  env: NodeJS.ProcessEnv,
+): Promise<Totals> {
   const file = path.join(fs.mkdtempSync(path.join(os.tmpdir(), "groundwork-totals-")), "totals.json");
   const argv = [bin("mocha"), "--reporter", path.join(root, "cli", "mocha-reporter.cjs"), "--exit", ...patterns];
+  if (jobs > 1) argv.push("--parallel", "--jobs", `${jobs}`);
   if (filter) argv.push("--grep", filter);
   const code = await run(argv, { ...env, GROUNDWORK_TOTALS: file });
   const totals = fs.existsSync(file) ? (JSON.parse(fs.readFileSync(file, "utf8")) as Totals) : undefined;
@@ -88,7 +95,7 @@ async function runMocha(patterns: string[], filter: string | undefined, env: Nod
 
 async function runLayer(layer: Layer, filter: string | undefined): Promise<Totals> {
   if (layer.scanners) await fetchScanners();
-  if (layer.mocha) return runMocha(layer.mocha, filter, layer.engine ? await engineSurroundings() : {});
+  if (layer.mocha) return runMocha(layer, filter, layer.engine ? await engineSurroundings() : {});
   const totals: Totals = { passed: 0, failed: 0, skipped: 0 };
   for (const command of layer.commands ?? []) {
     const passed = (await run(command.argv, {}, command.cwd)) === 0;
