@@ -4,6 +4,9 @@ import { writeAtomically } from "../../../cli/paths";
 import { isRunning, MachineError, readIfThere, run, succeeds, withLock } from "./process";
 import type { MachineSpec } from "./plan";
 
+/** What a machine asks of this computer: a bridge, with this computer's address on it. */
+export type Uplink = Pick<MachineSpec, "bridge" | "gateway" | "prefix">;
+
 /**
  * What machines change on the computer that holds them, and the way back. The record lies below /run because
  * it is about the running kernel: after a restart the changes are gone, and so is the record. It is one for
@@ -72,7 +75,7 @@ export function linkMark(link: string): string | undefined {
   return readIfThere(`/sys/class/net/${link}/ifalias`)?.trim() ?? "";
 }
 
-function bridgeRules(spec: MachineSpec): string[][] {
+function bridgeRules(spec: Uplink): string[][] {
   if (!hasDefaultRoute()) return [];
   const network = `${spec.gateway}/${spec.prefix}`;
   const comment = ["-m", "comment", "--comment", `groundwork ${spec.bridge}`];
@@ -87,7 +90,7 @@ function bridgeRules(spec: MachineSpec): string[][] {
 const iptables = (verb: string, [table, ...rule]: string[]): string[] => ["-w", "-t", table!, verb, ...rule];
 
 /** Makes what a machine needs of this computer: kernel settings, modules, the bridge and its rules. Can be repeated. */
-export async function acquire(spec: MachineSpec, id: string): Promise<void> {
+export async function acquire(spec: Uplink, id: string): Promise<void> {
   await withLock("computer", () => {
     const changes = load();
     // Each change is recorded before it is made, so that a death in between leaves no change without its record.
@@ -133,7 +136,7 @@ function wantedSysctls(): [string, string][] {
   return wanted;
 }
 
-function makeBridge(spec: MachineSpec): void {
+function makeBridge(spec: Uplink): void {
   const mark = linkMark(spec.bridge);
   if (mark === undefined) run("ip", "link", "add", spec.bridge, "type", "bridge");
   else if (mark !== bridgeMark && !isBlankBridge(spec.bridge)) {

@@ -6,10 +6,17 @@ import { journaldFile, journaldText } from "../system";
 import { readIfThere } from "./process";
 import type { MachineSpec } from "./plan";
 
-/**
- * Runs inside at each start, before sshd. What the kernel gives a container read-only and a kubelet must write
- * (v1 controllers) is opened here; the host key is made here, so that its private half never leaves the machine.
- */
+/** Opens what the kernel gives a container read-only and a kubelet must write: controllers of cgroup v1. */
+export const openControllers = `[ -f /sys/fs/cgroup/cgroup.controllers ] || for controller in blkio cpu cpuacct cpuset devices freezer memory pids; do
+  [ ! -d /sys/fs/cgroup/$controller ] || mount -o remount,rw,bind /sys/fs/cgroup/$controller
+done
+`;
+
+/** Makes the host key where there is none, inside, so that its private half never leaves the machine. */
+export const makeHostKey = `[ -s /etc/ssh/ssh_host_ed25519_key ] || ssh-keygen -q -t ed25519 -N '' -C "$(hostname)" -f /etc/ssh/ssh_host_ed25519_key
+`;
+
+/** Runs inside at each start, before sshd. */
 function startScript(spec: MachineSpec): string {
   return `#!/bin/sh
 set -eu
@@ -18,14 +25,11 @@ ip address replace ${spec.address}/${spec.prefix} dev host0
 # K3s finds its address by the default route, and needs one even where it leads nowhere (docs.k3s.io/installation/airgap).
 ip route replace default via ${spec.gateway}
 echo 1 > /proc/sys/net/ipv4/ip_forward
-[ -f /sys/fs/cgroup/cgroup.controllers ] || for controller in blkio cpu cpuacct cpuset devices freezer memory pids; do
-  [ ! -d /sys/fs/cgroup/$controller ] || mount -o remount,rw,bind /sys/fs/cgroup/$controller
-done
-[ -s /etc/ssh/ssh_host_ed25519_key ] || ssh-keygen -q -t ed25519 -N '' -C "$(hostname)" -f /etc/ssh/ssh_host_ed25519_key
-`;
+${openControllers}${makeHostKey}`;
 }
 
-const startUnit = `[Unit]
+/** The unit that runs `/usr/local/lib/groundwork/start`. */
+export const startUnit = `[Unit]
 Description=Network, cgroups and host key of this machine
 DefaultDependencies=no
 After=systemd-remount-fs.service local-fs.target
@@ -42,7 +46,7 @@ WantedBy=sysinit.target
 `;
 
 /** Units that a container has no use for; each costs start-up time or memory, or waits for a device. */
-const masked = [
+export const masked = [
   "console-getty.service",
   "dpkg-db-backup.timer",
   "e2scrub_all.timer",
@@ -58,7 +62,7 @@ const masked = [
 ];
 
 /** This computer's name servers as a machine can use them: none when there is no way out. */
-function resolvers(online: boolean): string {
+export function resolvers(online: boolean): string {
   if (!online) return "# no way out: names of the cluster only\n";
   const source = readIfThere("/run/systemd/resolve/resolv.conf") ?? readIfThere("/etc/resolv.conf") ?? "";
   return (
@@ -87,23 +91,33 @@ const modes: Record<string, number> = { "/root/.ssh/authorized_keys": 0o600, "/u
 
 /** Writes the machine's files into its upper layer. Only while it does not run: the kernel caches the layer. */
 export function seed(upper: string, spec: MachineSpec, online: boolean): void {
-  const link = (target: string, file: string): void => {
-    fs.mkdirSync(path.dirname(path.join(upper, file)), { recursive: true });
-    fs.rmSync(path.join(upper, file), { force: true });
-    fs.symlinkSync(target, path.join(upper, file));
-  };
-  for (const [file, content] of Object.entries(seedFiles(spec, online))) {
-    const place = path.join(upper, file);
-    fs.mkdirSync(path.dirname(place), { recursive: true });
-    fs.rmSync(place, { force: true });
-    fs.writeFileSync(place, content);
-    // Not in writeFileSync: there the process's umask would have a say.
-    fs.chmodSync(place, modes[file] ?? 0o644);
-  }
+  for (const [file, content] of Object.entries(seedFiles(spec, online))) layFile(upper, file, content, modes[file]);
+  setUp(upper);
+}
+
+/** Writes a file into an upper layer; `mode` is 0644 when missing. */
+export function layFile(upper: string, file: string, content: string | Buffer, mode = 0o644): void {
+  const place = path.join(upper, file);
+  fs.mkdirSync(path.dirname(place), { recursive: true });
+  fs.rmSync(place, { force: true });
+  fs.writeFileSync(place, content);
+  // Not in writeFileSync: there the process's umask would have a say.
+  fs.chmodSync(place, mode);
+}
+
+/** Makes a symbolic link in an upper layer. */
+export function layLink(upper: string, file: string, target: string): void {
+  fs.mkdirSync(path.dirname(path.join(upper, file)), { recursive: true });
+  fs.rmSync(path.join(upper, file), { force: true });
+  fs.symlinkSync(target, path.join(upper, file));
+}
+
+/** What every machine needs, whatever its files are: modes of root's folders, which units start, an identity. */
+export function setUp(upper: string): void {
   fs.chmodSync(path.join(upper, "root"), 0o700);
   fs.chmodSync(path.join(upper, "root/.ssh"), 0o700);
-  link("../groundwork-start.service", "/etc/systemd/system/sysinit.target.wants/groundwork-start.service");
-  for (const unit of masked) link("/dev/null", `/etc/systemd/system/${unit}`);
+  layLink(upper, "/etc/systemd/system/sysinit.target.wants/groundwork-start.service", "../groundwork-start.service");
+  for (const unit of masked) layLink(upper, `/etc/systemd/system/${unit}`, "/dev/null");
   // Without it systemd would take every start for the first, and enable what the distribution presets.
   const id = path.join(upper, "etc/machine-id");
   if (!fs.existsSync(id)) fs.writeFileSync(id, randomBytes(16).toString("hex") + "\n", { mode: 0o444 });

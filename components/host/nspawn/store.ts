@@ -59,7 +59,9 @@ export function removeFolder(id: string): void {
  * The unpacked root filesystem that machines share as their lower layer, unpacked once a digest. It lies in the
  * cache: it can be made again from the archive.
  */
-export async function unpackedRootfs(spec: MachineSpec): Promise<string> {
+export async function unpackedRootfs(
+  spec: Pick<MachineSpec, "rootfs" | "rootfsDigest" | "stack" | "name">,
+): Promise<string> {
   const folder = path.join(cacheDir(), "unpacked", `rootfs-${spec.rootfsDigest.slice(0, 16)}`);
   if (fs.existsSync(folder)) return folder;
   return withLock("rootfs", () => {

@@ -1,5 +1,6 @@
 import { spawnSync } from "node:child_process";
-import { describe, ensure, kill, leader, remove } from "./machine";
+import { leader } from "./container";
+import { describe, ensure, kill, remove } from "./machine";
 import { MachineError } from "./process";
 import type { MachineSpec } from "./plan";
 import { listMachines, readRecord } from "./store";
