@@ -1,3 +1,4 @@
+import type { CostSettings } from "../stacks/cost/settings";
 import { ruleFacts } from "./rule-facts";
 import type { WorldPorts } from "./world";
 
@@ -15,6 +16,8 @@ export interface PackSettings {
   quota: QuotaBounds;
   /** Ports that may be open to everyone. */
   worldPorts: WorldPorts;
+  /** What the stack may cost, and by which prices. Default: no cap. */
+  cost?: CostSettings;
 }
 
 /** Sums over all pods of a namespace. */
@@ -33,7 +36,7 @@ const productionOnly = ["data-store-backups"];
  * The pack's configuration for a stack. `all` does not reach critical rules: those are lowered by name only, and there the
  * settings ask for a reason and a date.
  */
-export function packConfig({ environment, enforcement, quota, worldPorts }: PackSettings): PackConfig {
+export function packConfig({ environment, enforcement, quota, worldPorts, cost }: PackSettings): PackConfig {
   const levelOf = (value: Level | { level: Level } | undefined) => (typeof value === "object" ? value.level : value);
   const everything = levelOf(enforcement["all"]) ?? "mandatory";
   return Object.fromEntries(
@@ -47,6 +50,7 @@ export function packConfig({ environment, enforcement, quota, worldPorts }: Pack
           ...(takes?.includes("environment") && { environment }),
           ...(takes?.includes("quota") && { quota }),
           ...(takes?.includes("worldPorts") && { worldPorts }),
+          ...(takes?.includes("cost") && cost && { cost }),
         },
       ];
     }),

@@ -4,7 +4,7 @@ export interface RuleFacts {
   /** The pack can mend a violation itself where its level is `remediate`. */
   remediates?: true;
   /** Which of the stack's settings it is told. */
-  takes?: readonly ("environment" | "quota" | "worldPorts")[];
+  takes?: readonly ("environment" | "quota" | "worldPorts" | "cost")[];
 }
 
 /** Every rule by its id. Made by `npx ts-node policies/table.ts`; a test keeps it true. */
@@ -73,6 +73,7 @@ export const ruleFacts: Readonly<Record<string, RuleFacts>> = {
   "cloud-server-firewall": { severity: "high" },
   "cloud-server-keys": { severity: "high" },
   "cloud-delete-protection": { severity: "high", takes: ["environment"] },
+  "monthly-cost-cap": { severity: "high", takes: ["cost"] },
   "explicit-provider": { severity: "high" },
   "no-helm-release": { severity: "high" },
   "connections-authorised": { severity: "medium" },

@@ -73,7 +73,7 @@ export const factsFile = path.join(__dirname, "rule-facts.ts");
 /** That file's text. */
 export function facts(): string {
   const line = (rule: Rule): string => {
-    const takes = ["environment", "quota", "worldPorts"].filter(
+    const takes = ["environment", "quota", "worldPorts", "cost"].filter(
       (key) => rule.configSchema?.properties?.[key] !== undefined,
     );
     const parts = [
@@ -90,7 +90,7 @@ export function facts(): string {
     "  /** The pack can mend a violation itself where its level is `remediate`. */",
     "  remediates?: true;",
     "  /** Which of the stack's settings it is told. */",
-    '  takes?: readonly ("environment" | "quota" | "worldPorts")[];',
+    '  takes?: readonly ("environment" | "quota" | "worldPorts" | "cost")[];',
     "}",
     "",
     "/** Every rule by its id. Made by `npx ts-node policies/table.ts`; a test keeps it true. */",

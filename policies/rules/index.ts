@@ -17,6 +17,7 @@ import { imageDigests } from "./image-digests";
 import { ingressTls } from "./ingress-tls";
 import { keyStrength } from "./key-strength";
 import { loadBalancerPorts } from "./load-balancer-ports";
+import { monthlyCostCap } from "./monthly-cost-cap";
 import { namespaceDefaultAccount } from "./namespace-default-account";
 import { namespaceLimitRange } from "./namespace-limit-range";
 import { namespaceNetworkPolicies } from "./namespace-network-policies";
@@ -157,6 +158,7 @@ export const ruleGroups: readonly { title: string; rules: readonly Rule[] }[] = 
       cloudServerFirewall,
       cloudServerKeys,
       cloudDeleteProtection,
+      monthlyCostCap,
     ],
   },
   {

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { PackSettings } from "../../policies/config";
 import { ruleFacts } from "../../policies/rule-facts";
+import type { CostSettings } from "../cost/settings";
 import { nearest } from "./nearest";
 
 /** How the engine takes a violation: see "enforcement levels" in Pulumi's documentation of policy packs. */
@@ -101,7 +102,12 @@ export const policiesSchema = z
 export type PolicySettings = z.infer<typeof policiesSchema>;
 
 /** What the policy pack is told of a stack: its own settings, with the environment that follows from the others. */
-export const packSettings = (settings: { policies: PolicySettings; protect: boolean }): PackSettings => ({
+export const packSettings = (settings: {
+  policies: PolicySettings;
+  protect: boolean;
+  cost?: CostSettings;
+}): PackSettings => ({
   ...settings.policies,
+  ...(settings.cost && { cost: settings.cost }),
   environment: settings.policies.environment ?? (settings.protect ? "production" : "development"),
 });

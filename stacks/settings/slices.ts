@@ -9,6 +9,7 @@ import { accessSchema } from "../../components/identity/settings";
 import { vaultSchema } from "../../components/secrets/settings";
 import { certificatesSchema } from "../../components/pki/settings";
 import { externalSecretsSchema, sealedSecretsSchema } from "../../components/secrets/sealing-settings";
+import { costSchema } from "../cost/settings";
 import { policiesSchema } from "./policies";
 
 /**
@@ -31,6 +32,7 @@ export const settingsSchema = z.strictObject({
   vault: vaultSchema.describe("Vault: secrets, certificates, leased logins."),
   certificates: certificatesSchema.describe("Certificates that renew themselves."),
   access: accessSchema.describe("Who may do what in the cluster."),
+  cost: costSchema.describe("What it costs, and what it may cost."),
   policies: policiesSchema.describe("How strictly the policy pack holds this stack."),
   admission: admissionSchema.describe("The policy pack's rules inside the cluster."),
   sealedSecrets: sealedSecretsSchema.describe("Secrets in git that only the cluster can open."),

@@ -375,6 +375,15 @@ export const cases: readonly Case[] = [
   on("cloud-server-firewall", "server", "firewallIds", undefined, /"server-1" has no firewall/),
   on("cloud-server-keys", "server", "sshKeys", [], /has no SSH key/),
   on("cloud-delete-protection", "server", "rebuildProtection", undefined, /lacks rebuildProtection/),
+  on(
+    "monthly-cost-cap",
+    "server",
+    "backups",
+    true,
+    /costs EUR 14\.00 a month .*, 2\.00 more than its cap of 12; dearest: server-1/,
+  ),
+  on("monthly-cost-cap", "server", "serverType", "cx99", /Server-1: server cx99 in fsn1: the table of .* has no price/),
+  on("monthly-cost-cap", "volume", "size", 20, /costs EUR 13\.00 a month/),
   on("cloud-delete-protection", "volume", "deleteProtection", false, /Volume "server-1-data" lacks deleteProtection/),
   on(
     "connections-authorised",

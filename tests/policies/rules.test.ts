@@ -6,8 +6,9 @@ import { runPack, TestResource, unknownString, Violation } from "./engine-like";
 import { sample, SampleName } from "./sample";
 import { paths, set } from "./paths";
 
-/** Every rule is told the same: the sample is for production. */
-const config = Object.fromEntries(rules.map(({ id }) => [id, { environment: "production" }]));
+/** Every rule is told the same: the sample is for production, and may cost what it costs. */
+const cost = { currency: "EUR", prices: { cx23: 10, "primary-ipv4": 1, "volume-gb": 0.1 }, monthlyCap: 12 };
+const config = Object.fromEntries(rules.map(({ id }) => [id, { environment: "production", cost }]));
 const run = (resources: readonly TestResource[]): Promise<Violation[]> => runPack(resources, { rules, config });
 
 /** Exactly the expected rules speak, and the message says what is expected. */

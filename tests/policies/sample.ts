@@ -249,6 +249,8 @@ export function sample() {
       type: "hcloud:index/server:Server",
       name: "server-1",
       props: {
+        serverType: "cx23",
+        location: "fsn1",
         sshKeys: ["operator"],
         firewallIds: [1],
         deleteProtection: true,
