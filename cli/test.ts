@@ -16,7 +16,7 @@ interface Layer {
   name: string;
   commands?: { name: string; argv: string[]; cwd?: string }[];
   mocha?: string[];
-  /** How many files run side by side: most of an engine test is waiting. Default 1. */
+  /** How many files run side by side: much of a test is waiting. Default 1. */
   jobs?: number;
   /** The tests use the engine and its plugins, so the artefact cache is filled first. */
   engine?: boolean;
@@ -36,8 +36,8 @@ const layers: Layer[] = [
       { name: "format", argv: [bin("prettier"), "--check", ".", "--log-level", "warn"] },
     ],
   },
-  { name: "unit", mocha: ["tests/unit/**/*.test.ts", "apps/*/test/**/*.test.ts"] },
-  { name: "policies", mocha: ["tests/policies/**/*.test.ts"] },
+  { name: "unit", mocha: ["tests/unit/**/*.test.ts", "apps/*/test/**/*.test.ts"], jobs: 2 },
+  { name: "policies", mocha: ["tests/policies/**/*.test.ts"], jobs: 2 },
   { name: "scanners", mocha: ["tests/scanners/**/*.test.ts"], scanners: true },
   { name: "engine", mocha: ["tests/engine/**/*.test.ts"], jobs: 2, engine: true },
   { name: "e2e", mocha: ["tests/e2e/**/*.test.ts"], engine: true },
