@@ -6,6 +6,7 @@ import { isAbsent, isUnknown, list } from "../unknown";
 export const registries = [
   "docker.io/bitnami/sealed-secrets-controller",
   "docker.io/hashicorp/",
+  "docker.io/hetznercloud/",
   "docker.io/library/",
   "docker.io/rancher/",
   "docker.io/valkey/",

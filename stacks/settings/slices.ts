@@ -1,6 +1,8 @@
 import { z } from "zod";
 import { apiSchema } from "../../components/apps/settings";
+import { backupSchema, standbySchema } from "../../components/backup/settings";
 import { admissionSchema } from "../../components/cluster/admission-settings";
+import { cloudSchema } from "../../components/cloud/settings";
 import { clusterSchema } from "../../components/cluster/settings";
 import { cacheSchema, databaseSchema } from "../../components/data/settings";
 import { domainSchema, edgeSchema } from "../../components/edge/settings";
@@ -25,6 +27,7 @@ export const settingsSchema = z.strictObject({
   protect: z.boolean().default(true).describe("Refuse to delete data stores until this is false. Default: true."),
   target: targetSchema.describe("Where the machines come from."),
   cluster: clusterSchema.describe("The cluster."),
+  cloud: cloudSchema.describe("What the cloud that the machines stand in gives to the cluster."),
   database: databaseSchema.describe("The platform's PostgreSQL."),
   cache: cacheSchema.describe("The platform's cache."),
   api: apiSchema.describe("The API."),
@@ -37,6 +40,8 @@ export const settingsSchema = z.strictObject({
   admission: admissionSchema.describe("The policy pack's rules inside the cluster."),
   sealedSecrets: sealedSecretsSchema.describe("Secrets in git that only the cluster can open."),
   externalSecrets: externalSecretsSchema.describe("Secrets that follow values in Vault."),
+  backup: backupSchema.describe("Backups of what the repository can not make anew."),
+  standby: standbySchema.describe("This stack stands by for another one, and serves only once it is promoted."),
 });
 
 /** A stack's settings, complete and checked. */

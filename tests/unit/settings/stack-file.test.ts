@@ -83,6 +83,10 @@ describe("a stack's file that is right", () => {
         admission: { enabled: false, mode: "Deny" },
         sealedSecrets: { enabled: false, renewalDays: 30 },
         externalSecrets: { enabled: false, refresh: "5m" },
+        cloud: settingsSchema.shape.cloud.parse(undefined),
+        cost: settingsSchema.shape.cost.parse(undefined),
+        backup: settingsSchema.shape.backup.parse(undefined),
+        standby: settingsSchema.shape.standby.parse(undefined),
       },
     );
     assert.equal(settings.database.instances, 1);

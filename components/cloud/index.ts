@@ -1,0 +1,2 @@
+export { CloudControllers, type CloudControllersArgs } from "./cloud-controllers";
+export { storageClassNames } from "./storage-classes";
