@@ -1,7 +1,9 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { Artifacts } from "../artifacts/types";
+import { CloudControllers } from "../components/cloud";
 import { AdmissionPolicies } from "../components/cluster";
 import { EdgeFront, Traefik } from "../components/edge";
+import type { CloudAccess } from "../components/host";
 import { ClusterAccess } from "../components/identity";
 import { LocalCa } from "../components/pki";
 import { Foundation, InstallCrds } from "../components/workload";
@@ -20,6 +22,8 @@ export interface PlatformArgs {
   installCrds: InstallCrds;
   /** A balancer outside of the cluster that people reach the platform by. @default the edge's own address */
   ingress?: EdgeFront;
+  /** The cloud that the machines stand in, if they do. */
+  cloud?: CloudAccess;
 }
 
 /** Everything that runs on the cluster, and how it is wired. Reads from top to bottom as the order of `up`. */
@@ -39,6 +43,8 @@ export class Platform extends pulumi.ComponentResource {
     const here = { parent: this };
 
     const foundation = new Foundation("foundation", { artifacts, serverAddresses, installCrds }, here);
+    // Pods of the others wait until it has initialised the nodes.
+    if (args.cloud) new CloudControllers("cloud", { foundation, cloud: args.cloud, settings: settings.cloud }, here);
     if (settings.admission.enabled) {
       new AdmissionPolicies(
         "admission-policies",
