@@ -1,12 +1,12 @@
-import { listObjects, openSite, closeSite, Site } from "./site";
 import { Backend, CloudError, FirewallRule, PrivateNet } from "../backend";
 import { deleteBalancer, healthOf, setBalancer } from "./balancers";
 import { deleteImage, makeImage } from "./images";
-import { makeInternet, removeInternet } from "./internet";
+import { makeInternet, removeInternet, routerOf } from "./internet";
+import { Metadata, MetadataService } from "./metadata";
 import { listNamespaces, removeNamespace } from "./namespaces";
-import { makeNetwork, removeNetwork, setRoutes } from "./networks";
+import { makeNetwork, namespaceOf, ownerOf, raise, removeNetwork, setRoutes } from "./networks";
 import * as servers from "./servers";
-import { addresses, needObject } from "./site";
+import { addresses, closeSite, listObjects, needObject, openSite, readObject, Site } from "./site";
 import * as volumes from "./volumes";
 
 /** A backend whose servers are systemd-nspawn machines of this computer. Needs root. */
@@ -37,12 +37,28 @@ export async function machinesBackend(options: { folder: string }): Promise<Mach
   const site = await openSite(options.folder);
   await makeInternet(site);
   const { computer, publicV4, publicV6 } = addresses(site.internet);
+  const metadata = new MetadataService();
+  const answerIn = (network: number): Promise<unknown> =>
+    metadata.start(namespaceOf(site, network), (address) => askedBy(site, ownerOf(site, network, address)));
+  await metadata.start(routerOf(site), (address) => publicServer(site, address));
+  for (const network of listObjects(site, "network")) {
+    raise(site, network);
+    await answerIn(network);
+  }
   return {
     computer,
     publicRange: { ipv4: publicV4, ipv6: publicV6 },
 
-    createNetwork: (network) => told(() => makeNetwork(site, network)),
-    deleteNetwork: (id) => told(() => removeNetwork(site, id)),
+    createNetwork: (network) =>
+      told(async () => {
+        makeNetwork(site, network);
+        await answerIn(network.id);
+      }),
+    deleteNetwork: (id) =>
+      told(async () => {
+        await metadata.end(namespaceOf(site, id));
+        removeNetwork(site, id);
+      }),
     setRoutes: (id, routes) => told(() => setRoutes(site, id, routes)),
 
     createServer: (server) => told(() => servers.createServer(site, server)),
@@ -75,9 +91,25 @@ export async function machinesBackend(options: { folder: string }): Promise<Mach
       }),
     deleteImage: (id) => told(() => deleteImage(site, id)),
 
-    stop: () => told(() => leaveIfEmpty(site)),
-    destroy: () => told(() => clean(options.folder)),
+    stop: () =>
+      told(async () => {
+        await metadata.stop();
+        await leaveIfEmpty(site);
+      }),
+    destroy: () =>
+      told(async () => {
+        await metadata.stop();
+        await clean(options.folder);
+      }),
   };
+}
+
+const askedBy = (site: Site, owner: string | undefined): Metadata | undefined =>
+  owner?.startsWith("s") ? readObject<servers.ServerObject>(site, "server", Number(owner.slice(1))) : undefined;
+
+function publicServer(site: Site, address: string): Metadata | undefined {
+  const all = listObjects(site, "server").map((id) => readObject<servers.ServerObject>(site, "server", id));
+  return all.find((server) => server?.publicIpv4 === address);
 }
 
 async function removeServer(site: Site, id: number): Promise<void> {

@@ -1,6 +1,8 @@
 import { planNetwork } from "../../../components/host/nspawn/plan";
 import { succeeds } from "../../../components/host/nspawn/process";
 import type { NetworkRoute, NetworkSpec, PrivateNet } from "../backend";
+import { publicLink } from "./internet";
+import { metadataAddress } from "./metadata";
 import { hasLink, hasNamespace, ip, links, makeNamespace, removeNamespace, setKernel } from "./namespaces";
 import { listObjects, needObject, readObject, removeObject, Site, writeObject } from "./site";
 
@@ -15,7 +17,13 @@ interface NetworkObject extends NetworkSpec {
   members: Record<string, PrivateNet>;
 }
 
-const namespaceOf = (site: Site, id: number): string => `${site.mark}-n${id}`;
+export const namespaceOf = (site: Site, id: number): string => `${site.mark}-n${id}`;
+
+/** What the link's owner is called that has a private address: `s12` is server 12. */
+export function ownerOf(site: Site, id: number, address: string): string | undefined {
+  const members = Object.entries(readObject<NetworkObject>(site, "network", id)?.members ?? {});
+  return members.find(([, net]) => net.ip === address || net.aliasIps.includes(address))?.[0];
+}
 
 /** The router's address: the network's first. */
 export const routerAddress = (ipRange: string): string => planNetwork(ipRange).gateway;
@@ -30,7 +38,7 @@ export function makeNetwork(site: Site, network: NetworkSpec): void {
 }
 
 /** Makes the network's router, or repairs it. */
-function raise(site: Site, id: number): NetworkObject {
+export function raise(site: Site, id: number): NetworkObject {
   const network = needObject<NetworkObject>(site, "network", id);
   const namespace = namespaceOf(site, id);
   makeNamespace(namespace);
@@ -105,6 +113,9 @@ export function join(site: Site, owner: string, namespace: string, nets: Private
       `addr replace ${net.ip}/32 dev ${name}`,
       `route replace ${gateway}/32 dev ${name} scope link src ${net.ip}`,
       `route replace ${network.ipRange} via ${gateway} dev ${name} src ${net.ip}`,
+      ...(inside.some(({ ifname }) => ifname === publicLink)
+        ? []
+        : [`route replace ${metadataAddress}/32 via ${gateway} dev ${name}`]),
     ]);
     writeObject(site, "network", net.networkId, { ...network, members: { ...network.members, [owner]: net } });
     layRoutes(site, net.networkId);
