@@ -22,10 +22,20 @@ export interface Site {
 }
 
 /**
- * Networks that nobody has: documentation (RFC 5737) and, when another emulator has those, the range that devices are measured in
- * (RFC 2544). 192.0.2.0/24 is left out: it is what sandboxes like to give their only machine.
+ * Networks that nobody has: documentation (RFC 5737) and, when those are in use after all, the range that devices are measured in
+ * (RFC 2544).
  */
 const candidates = ["203.0.113", "198.51.100", ...Array.from({ length: 16 }, (_, index) => `198.18.${index}`)];
+
+/** Whether this computer speaks with addresses of the network: it has one, a route leads there, or a name is said to be there. */
+function isTaken(network: string): boolean {
+  const words = [
+    run("ip", "-4", "-o", "addr", "show"),
+    run("ip", "-4", "route", "show", "table", "all"),
+    ...["/etc/hosts", "/etc/resolv.conf"].map((file) => readIfThere(file) ?? ""),
+  ];
+  return words.some((text) => new RegExp(`(^|\\s)${network.replaceAll(".", "\\.")}\\.`, "m").test(text));
+}
 
 const siteFile = (folder: string): string => path.join(folder, "site.json");
 
@@ -49,8 +59,7 @@ export async function openSite(folder: string): Promise<Site> {
   const known = readIfThere(siteFile(real));
   if (known) return { folder: real, mark, internet: JSON.parse(known) as Internet };
   return withLock("cloud-site", () => {
-    const taken = run("ip", "-4", "-o", "addr", "show");
-    const free = candidates.findIndex((network) => !taken.includes(` ${network}.`));
+    const free = candidates.findIndex((network) => !isTaken(network));
     if (free < 0) throw new CloudError("resource_unavailable", "all networks for an emulated internet are in use here");
     const internet = { v4: candidates[free]!, v6: `2001:db8:${(free + 1).toString(16)}` };
     writeAtomically(siteFile(real), JSON.stringify(internet) + "\n", 0o600);
