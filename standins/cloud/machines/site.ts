@@ -22,10 +22,11 @@ export interface Site {
 }
 
 /**
- * Networks that nobody has: documentation (RFC 5737) and, when those are in use after all, the range that devices are measured in
- * (RFC 2544).
+ * Networks that nobody has: documentation (RFC 5737) and, when that is in use after all, the range that devices are measured in
+ * (RFC 2544). The other two of the RFC are left out: sandboxes like to put their only machine into the first and what names are
+ * resolved to into the third, where no look at this computer finds it.
  */
-const candidates = ["203.0.113", "198.51.100", ...Array.from({ length: 16 }, (_, index) => `198.18.${index}`)];
+const candidates = ["198.51.100", ...Array.from({ length: 16 }, (_, index) => `198.18.${index}`)];
 
 /** Whether this computer speaks with addresses of the network: it has one, a route leads there, or a name is said to be there. */
 function isTaken(network: string): boolean {
