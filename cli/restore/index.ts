@@ -1,0 +1,171 @@
+import { parseArgs } from "node:util";
+import { artifactsOf } from "../../stacks/parts";
+import { type BackupStore, listStacks, type Summary } from "../../components/backup";
+import type { Settings } from "../../stacks/settings";
+import { ensureArtifacts } from "../artifacts";
+import { checkBackup, chooseBackup } from "../backup";
+import { storeOf } from "../backup/last";
+import type { Manifest } from "../backup/manifest";
+import { readPassphrase } from "../backup/passphrase";
+import type { Engine } from "../engine";
+import { loginOf } from "../kube";
+import { kubeconfigFile } from "../paths";
+import { checkMachine, checkSettings, openEngine } from "../prepare";
+import { chosenStack, savedReport } from "../stack";
+import { ask, say, UserError } from "../ui";
+import { up } from "../up";
+import { openCluster } from "../vault/cluster";
+import { refuseOlder, sayChanges } from "./compare";
+import { upCluster, upQuietly } from "./bring-up";
+import { joinVaultToDatabases, putObjects, restoreDatabases, restoreVault, type Target } from "./data";
+import { Progress } from "./progress";
+import { prove } from "./prove";
+import { forgetCluster, ownCluster, readPart, remainingServers } from "./state";
+
+export const restoreUsage = `usage: npm run restore -- --stack NAME [--from STORE] [--backup ID] [--lost] [--yes]
+
+Gets a lost stack back into fresh machines, from a backup, this checkout and the passphrase alone.
+
+  --from STORE   a folder, or s3://BUCKET/PREFIX; without it, the setting backup.store
+  --backup ID    which (npm run backup -- ls); without it, the newest
+  --lost         the cluster that the state still knows is lost: what is left of its machines is taken away
+  --yes          do not ask
+
+Run again after whatever ended it: it goes on where it was.`;
+
+export interface RestoreOptions {
+  stack?: string;
+  from?: string;
+  backup?: string;
+  lost?: boolean;
+  yes?: boolean;
+}
+
+function parse(argv: string[]): RestoreOptions & { help?: boolean } {
+  try {
+    return parseArgs({
+      args: argv,
+      options: {
+        stack: { type: "string", short: "s" },
+        from: { type: "string" },
+        backup: { type: "string" },
+        lost: { type: "boolean" },
+        yes: { type: "boolean", short: "y" },
+        help: { type: "boolean", short: "h" },
+      },
+    }).values;
+  } catch (error) {
+    throw new UserError(`${(error as Error).message}\n\n${restoreUsage}`);
+  }
+}
+
+/** `npm run restore`. Returns the exit code. */
+export async function restore(argv: string[]): Promise<number> {
+  const options = parse(argv);
+  if (options.help) {
+    process.stdout.write(`${restoreUsage}\n`);
+    return 0;
+  }
+  const stack = chosenStack(options.stack);
+  const settings = checkSettings(stack);
+  const store = storeOf(settings.backup, options.from);
+  const known = Progress.of(stack);
+  if (known && options.backup && options.backup !== known.id && !options.lost) {
+    throw new UserError(
+      `a restore of ${stack} from ${known.id} is not done: leave --backup out to go on with it, or add --lost to begin anew`,
+    );
+  }
+  const goOn = known !== undefined && !options.lost;
+  const began = Date.now();
+  // Nothing is changed before all that can be known before was looked at.
+  const summary = await findBackup(store, stack, goOn ? known.id : options.backup);
+  const manifest = await checkBackup(store, summary, readPassphrase());
+  refuseOlder(manifest);
+  sayChanges(manifest);
+  const engine = await openEngine();
+  await ensureArtifacts(artifactsOf(settings));
+  await checkMachine(stack, settings);
+  if (!goOn && (await ownCluster(engine, stack))) await confirmLoss(stack, options);
+  const progress = goOn ? known : Progress.begin(stack, summary.id, store.place);
+  say(`${goOn ? "going on to restore" : "restoring"} ${stack} as of ${manifest.taken}, from ${store.place}`);
+  await rebuild({ engine, stack, settings, store, manifest, progress });
+  const seconds = (from: Date | number): number => Math.round((Date.now() - Number(from)) / 1000);
+  await prove(openCluster(kubeconfigFile(stack), stack), savedReport(stack), manifest);
+  const age = Math.round((progress.begun.getTime() - Date.parse(manifest.taken)) / 1000);
+  const total = goOn ? seconds(progress.begun) : seconds(began);
+  progress.end();
+  process.stdout.write(`RPO: ${age} s (data as of ${manifest.taken}, age when the restore began)\n`);
+  process.stdout.write(`RTO: ${total} s (from the command to the proof)\n`);
+  return 0;
+}
+
+async function findBackup(store: BackupStore, stack: string, id: string | undefined): Promise<Summary> {
+  const stacks = await listStacks(store);
+  if (!stacks.includes(stack)) {
+    const others = stacks.length > 0 ? `, only of ${stacks.join(", ")}` : "";
+    throw new UserError(`${store.place} has no backup of ${stack}${others}: say --from STORE`);
+  }
+  return chooseBackup(store, stack, id);
+}
+
+async function confirmLoss(stack: string, { lost, yes }: RestoreOptions): Promise<void> {
+  if (!lost) {
+    throw new UserError(
+      [
+        `the state knows a cluster of ${stack}: a restore would put a second one beside it. Nothing was changed.`,
+        `If it is lost, say so: npm run restore -- --stack ${stack} --lost`,
+        `If it is not, put back only what you need: docs/runbooks/disaster-recovery.md`,
+      ].join("\n"),
+    );
+  }
+  if (yes) return;
+  if ((await ask(`What is left of the machines of ${stack} is deleted. Type the stack's name to go on: `)) !== stack) {
+    throw new UserError("nothing was changed: the name was not given (without a terminal, add --yes)");
+  }
+}
+
+interface Rebuild {
+  engine: Engine;
+  stack: string;
+  settings: Settings;
+  store: BackupStore;
+  manifest: Manifest;
+  progress: Progress;
+}
+
+/** From no machine to a stack that serves its data. Each step is noted when it is done, and may be done again. */
+async function rebuild({ engine, stack, settings, store, manifest, progress }: Rebuild): Promise<void> {
+  await progress.once("state", () => forgetCluster(engine, stack, settings, () => readPart(store, manifest, "state")));
+  await progress.once("cluster", async () => upCluster(engine, stack, settings, await remainingServers(engine, stack)));
+  await putDataBack({ engine, stack, settings, store, manifest, progress });
+  await progress.once("serving", async () => {
+    if ((await up({ stack, yes: true })) !== 0) throw new UserError(`${stack} has its data back and is not all ready`);
+  });
+}
+
+/** Fills a cluster that is empty, while nothing in it serves. */
+export async function putDataBack({ engine, stack, settings, store, manifest, progress }: Rebuild): Promise<void> {
+  const stop = new AbortController();
+  const target: Target = {
+    cluster: openCluster(kubeconfigFile(stack), stack),
+    login: loginOf(kubeconfigFile(stack)),
+    store,
+    manifest,
+    signal: stop.signal,
+  };
+  await progress.once("objects", () => putObjects(target));
+  const platform = upQuietly(engine, stack, settings);
+  const data = Promise.all([
+    progress.once("vault", () => restoreVault(target)),
+    progress.once("database", () => restoreDatabases(target)),
+  ]);
+  data.catch(() => engine.kill("SIGINT"));
+  platform.catch((error: unknown) => stop.abort(error));
+  const [built, filled] = await Promise.allSettled([platform, data]);
+  // What failed first has stopped the other.
+  if (filled.status === "rejected" && !stop.signal.aborted) throw filled.reason;
+  if (built.status === "rejected")
+    throw filled.status === "rejected" && !stop.signal.aborted ? filled.reason : built.reason;
+  if (filled.status === "rejected") throw filled.reason;
+  await progress.once("login", () => joinVaultToDatabases(target));
+}
