@@ -6,7 +6,7 @@ import * as input from "./input";
 import type { Answer, KindApi } from "./kind";
 import { firewalls } from "./kinds/firewalls";
 import { floatingIps } from "./kinds/floating-ips";
-import { images } from "./kinds/images";
+import { images, viewImage } from "./kinds/images";
 import { loadBalancers } from "./kinds/load-balancers";
 import { networks } from "./kinds/networks";
 import { primaryIps } from "./kinds/primary-ips";
@@ -95,7 +95,13 @@ async function collection(core: Core, api: AnyApi, request: Request): Promise<Re
     ),
   );
   const { items, meta, link } = page(sorted(chosen, query), query, url);
-  return { status: 200, body: { [api.kind]: await Promise.all(items.map((o) => api.view(core, o))), meta }, link };
+  return { status: 200, body: { [api.kind]: await viewAll(core, api, items), meta }, link };
+}
+
+async function viewAll(core: Core, api: AnyApi, items: Base[]): Promise<object[]> {
+  const views: object[] = [];
+  for (const item of items) views.push(await api.view(core, item));
+  return views;
 }
 
 async function single(core: Core, api: AnyApi, object: Base, request: Request): Promise<Response> {
@@ -193,10 +199,7 @@ function catalogue(core: Core, { query, url }: Request, kind: string, id?: strin
 }
 
 function imageEntries(core: Core, query: URLSearchParams): object[] {
-  const all = [
-    ...systemImages.map(viewSystemImage),
-    ...core.state.all("images").map((i) => images.view(core, i) as object),
-  ];
+  const all = [...systemImages.map(viewSystemImage), ...core.state.all("images").map((i) => viewImage(i))];
   const fields = ["type", "status", "architecture", "bound_to"].filter((f) => query.has(f));
   return all.filter((image) =>
     fields.every((f) => query.getAll(f).includes(String((image as Record<string, unknown>)[f]))),

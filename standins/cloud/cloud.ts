@@ -73,7 +73,10 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
   const door: Door = (method, where, body) => {
     if (method === "GET" && where === "/objects") return objects();
     if (method === "GET" && where === "/requests") return requests();
-    if (method === "POST" && where === "/faults") return fail(body as unknown as Fault);
+    if (method === "POST" && where === "/faults") {
+      fail(body as unknown as Fault);
+      return undefined;
+    }
     throw new Error(`there is no ${method} ${where}`);
   };
 

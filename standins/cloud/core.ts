@@ -4,7 +4,7 @@ import { type Backend, CloudError } from "./backend";
 import { Converger } from "./converge";
 import { asCloudError, locked, notUnique } from "./errors";
 import { FaultBox } from "./faults";
-import { type Action, type Base, type Kind, type Kinds, singular } from "./model";
+import { type Action, type Base, type Kind, singular } from "./model";
 import type { State } from "./state";
 
 /** Does the work of an action; may be run again when the emulator was killed meanwhile, and has then to find what is done. */
@@ -142,7 +142,7 @@ export class Core {
   }
 
   unusedName(kind: Kind, name: string, except?: number): void {
-    const list = this.state.all(kind) as readonly Kinds[Kind][];
+    const list: readonly Base[] = this.state.all(kind);
     if (list.some((o) => o.name === name && o.id !== except)) {
       throw notUnique("name", `${singular[kind]} name is already used`);
     }
@@ -151,6 +151,7 @@ export class Core {
   async stop(): Promise<void> {
     this.stopped = true;
     this.events.emit("finished");
+    this.state.touch();
     this.state.save();
     await this.backend.stop();
   }

@@ -8,7 +8,7 @@ import type { Body } from "./input";
 import { RateLimit } from "./rate-limit";
 
 /** Methods of the tests' own door, beside the API. */
-export type Door = (method: string, path: string, body: Body) => unknown;
+export type Door = (method: string, path: string, body: Body) => object | undefined;
 
 export interface HttpOptions {
   core: Core;
@@ -66,10 +66,7 @@ async function respond(
   if (url.pathname.startsWith("/_emulator")) {
     if (!authorized) return send(401, { error: "wrong token" });
     try {
-      return send(
-        200,
-        (door(method, url.pathname.slice("/_emulator".length), await readBody(request)) ?? {}) as object,
-      );
+      return send(200, door(method, url.pathname.slice("/_emulator".length), await readBody(request)) ?? {});
     } catch (e) {
       return send(400, { error: (e as Error).message });
     }

@@ -31,7 +31,7 @@ export function compileSelector(text: string, field = "label_selector"): (labels
 }
 
 function compileTerm(term: string, field: string): (labels: Labels) => boolean {
-  const match = (form: string) => new RegExp(`^${form}$`).exec(term)?.groups as Record<string, string> | undefined;
+  const match = (form: string) => new RegExp(`^${form}$`).exec(term)?.groups;
   const values = (list = "") => {
     const found = list.split(",").map((v) => v.trim());
     if (!found.every((v) => value.test(v))) throw invalid(field, `'${term}' is not a label selector`);

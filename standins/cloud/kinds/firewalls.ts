@@ -57,8 +57,9 @@ function targetsOf(core: Core, body: input.Body, field: string): FirewallTarget[
   return input.objects(body, field).map((target): FirewallTarget => {
     const type = input.oneOf(target, "type", ["server", "label_selector"]);
     if (type === "label_selector") {
-      const { selector } = input.asObject(target["label_selector"], `${field}.label_selector`);
-      return { type, label_selector: { selector: checkSelector(String(selector ?? ""), `${field}.label_selector`) } };
+      const wanted = input.asObject(target["label_selector"], `${field}.label_selector`);
+      const selector = checkSelector(input.text(wanted, "selector"), `${field}.label_selector`);
+      return { type, label_selector: { selector } };
     }
     const id = input.id(input.asObject(target["server"], `${field}.server`), "id");
     const server = core.state.find("servers", id);
