@@ -4,8 +4,10 @@ import { UserError } from "./ui";
 const usage = `usage: npm run <verb> [-- options]
 
   up         make the stack what the program says          --stack NAME --yes
-  preview    show what up would change                     --stack NAME
-  destroy    remove what up made                           --stack NAME --yes
+  preview    show what up would change, and what it costs  --stack NAME --cost-json FILE
+  destroy    remove what up made                           --stack NAME --yes | --confirm NAME
+  orphans    name what a stack left in the cloud           --stack NAME --delete --confirm NAME --json
+  drift      compare what is there with the stack's state  --stack NAME --json
   status     show what runs, probed from outside           --stack NAME --json
   doctor     name what is wrong and what to do             --stack NAME --json
   artifacts  list, fetch, verify or prune the outside parts
@@ -21,7 +23,15 @@ const usage = `usage: npm run <verb> [-- options]
 npx pulumi ... runs the pinned Pulumi CLI on this project's stacks.`;
 
 interface Line {
-  values: { stack?: string; yes?: boolean; json?: boolean; grep?: string; help?: boolean };
+  values: {
+    stack?: string;
+    yes?: boolean;
+    json?: boolean;
+    grep?: string;
+    help?: boolean;
+    "cost-json"?: string;
+    confirm?: string;
+  };
   positionals: string[];
   rest: string[];
 }
@@ -40,6 +50,8 @@ function parse(argv: string[]): Line {
         json: { type: "boolean" },
         grep: { type: "string", short: "g" },
         help: { type: "boolean", short: "h" },
+        "cost-json": { type: "string" },
+        confirm: { type: "string" },
       },
     });
     return { values, positionals, rest: dashes < 0 ? [] : argv.slice(dashes + 1) };
@@ -55,6 +67,8 @@ async function dispatch(verb: string | undefined, argv: string[]): Promise<numbe
   if (verb === "vault") return (await import("./vault")).vault(argv);
   if (verb === "artifacts") return (await import("./artifacts")).artifacts(argv);
   if (verb === "access") return (await import("./access")).access(argv);
+  if (verb === "orphans") return (await import("./orphans")).orphans(argv);
+  if (verb === "drift") return (await import("./drift")).drift(argv);
   if (verb === "seal") return (await import("./seal")).seal(argv);
   const { values, positionals, rest } = parse(argv);
   const options = { ...values, rest };
@@ -66,9 +80,9 @@ async function dispatch(verb: string | undefined, argv: string[]): Promise<numbe
     case "up":
       return (await import("./up")).up(options);
     case "preview":
-      return (await import("./up")).preview(options);
+      return (await import("./preview")).preview({ ...options, costJson: values["cost-json"] });
     case "destroy":
-      return (await import("./up")).destroy(options);
+      return (await import("./destroy")).destroy(options);
     case "status":
       return (await import("./status")).status(options);
     case "doctor":

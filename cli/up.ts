@@ -1,10 +1,11 @@
 import { artifactsOf } from "../stacks/parts";
 import { ensureArtifacts } from "./artifacts";
 import { Engine, stackOf } from "./engine";
-import { chosenStack, forgetOutputs, saveOutputs } from "./stack";
+import { chosenStack, saveOutputs } from "./stack";
 import type { StackReport } from "../stacks/report";
+import type { Settings } from "../stacks/settings";
 import { readStatus, Status, statusTable } from "./status";
-import { ask, duration, logFile, say, step, UserError } from "./ui";
+import { duration, logFile, say, step } from "./ui";
 import { openEngine, reviveMachines, checkMachine, checkSettings } from "./prepare";
 
 export interface VerbOptions {
@@ -15,10 +16,14 @@ export interface VerbOptions {
 }
 
 /** Whether the verb must not ask: told so, or nobody is there to answer. */
-const silent = (options: VerbOptions): boolean => Boolean(options.yes) || !process.stdin.isTTY || !process.stdout.isTTY;
+export const silent = (options: VerbOptions): boolean =>
+  Boolean(options.yes) || !process.stdin.isTTY || !process.stdout.isTTY;
 
 /** What every verb of the engine needs before it starts. Nothing is changed before the settings were found right. */
-async function ready(stack: string, what: { changes: boolean }): Promise<{ engine: Engine; config: string }> {
+export async function ready(
+  stack: string,
+  what: { changes: boolean },
+): Promise<{ engine: Engine; config: string; settings: Settings }> {
   const settings = checkSettings(stack);
   const engine = await openEngine();
   await ensureArtifacts(artifactsOf(settings));
@@ -26,7 +31,7 @@ async function ready(stack: string, what: { changes: boolean }): Promise<{ engin
   await engine.releaseStaleLock(stack);
   const config = await engine.prepare(stack);
   if (what.changes) await engine.forgetRepeatableCreates(stack);
-  return { engine, config };
+  return { engine, config, settings };
 }
 
 /** `npm run up`: makes the stack what the program says, then shows what runs and where. */
@@ -70,48 +75,6 @@ async function settledStatus(report: StackReport): Promise<Status> {
     told = waiting.join();
     await new Promise((resolve) => setTimeout(resolve, 500));
   }
-}
-
-/** `npm run preview`: what `up` would change, and which policy it breaks. */
-export async function preview(options: VerbOptions): Promise<number> {
-  const stack = chosenStack(options.stack);
-  const { engine, config } = await ready(stack, { changes: false });
-  const { code } = await engine.run(engine.defaults(["preview", "--stack", stack, ...(options.rest ?? [])], config), {
-    output: "inherit",
-  });
-  return code === 0 ? 0 : 1;
-}
-
-/** `npm run destroy`: removes what `up` made, and nothing else. Asks for the stack's name unless told `--yes`. */
-export async function destroy(options: VerbOptions): Promise<number> {
-  const stack = chosenStack(options.stack);
-  const engine = await openEngine();
-  if (!(await engine.exists(stack))) {
-    say(`stack ${stack} does not exist: nothing to destroy`);
-    return 0;
-  }
-  if (
-    !silent(options) &&
-    (await ask(`This deletes stack ${stack} with all its data. Type its name to go on: `)) !== stack
-  ) {
-    throw new UserError("not destroyed: the name was not given");
-  }
-  await engine.releaseStaleLock(stack);
-  const config = await engine.prepare(stack);
-  const log = logFile(`destroy-${stack}`);
-  const args = ["destroy", "--stack", stack, "--yes", "--skip-preview", "--non-interactive", ...(options.rest ?? [])];
-  const { code } = await step(
-    `destroy ${stack}`,
-    () => engine.run(engine.defaults(args, config), { output: "inherit", log }),
-    { log },
-  );
-  if (code !== 0) {
-    say(`destroy of ${stack} did not finish: mend the cause above and run the same command again.`);
-    return 1;
-  }
-  forgetOutputs(stack);
-  await engine.removeStack(stack);
-  return 0;
 }
 
 /** `npx pulumi ...`: the user's own command line with the project's defaults. */
