@@ -1,5 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import { Api, type ApiVault } from "../components/apps";
+import { serves } from "../components/backup";
 import { leasedUser, Postgres, PostgresOperator, Valkey } from "../components/data";
 import { VaultConfiguration } from "../components/secrets";
 import {
@@ -72,7 +73,8 @@ export class Application extends pulumi.ComponentResource {
       {
         namespace,
         database: database.endpoint,
-        replicas: settings.api.replicas,
+        // A standby has everything but what serves.
+        replicas: serves(settings.standby) ? settings.api.replicas : 0,
         ...(cache && { cache: cache.endpoint }),
         ...(trust && { clients: trust.clients }),
         ...(trust?.secrets && { vault: this.leaseLogins(trust.secrets, database, settings) }),
