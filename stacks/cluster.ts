@@ -48,7 +48,7 @@ function installedCluster(settings: Settings, artifacts: Artifacts): Cluster {
   const machines = hosts.map((host) =>
     pulumi.output(host.address).apply((address): ComponentReport => ({
       name: `host ${host.name}`,
-      artifacts: settings.target.driver === "nspawn" ? ["rootfs"] : [],
+      artifacts: ["nspawn", "docker"].includes(settings.target.driver) ? ["rootfs"] : [],
       // A machine behind a jump host is seen from here by its node alone.
       probe: host.ssh.proxy
         ? { kind: "condition", path: `/api/v1/nodes/${host.name}`, type: "Ready" }

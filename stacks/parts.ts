@@ -34,7 +34,10 @@ const features: { on: (settings: Settings) => boolean; parts: Parts }[] = [
     on: ({ externalSecrets }) => externalSecrets.enabled,
     parts: { images: ["external-secrets"], files: ["external-secrets-manifest"] },
   },
-  { on: ({ target }) => target.driver === "nspawn", parts: { images: [], files: ["rootfs"] } },
+  {
+    on: ({ target }) => target.driver === "nspawn" || target.driver === "docker",
+    parts: { images: [], files: ["rootfs"] },
+  },
 ];
 
 const partsOf = (settings: Settings): Parts[] => [

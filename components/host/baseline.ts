@@ -111,9 +111,18 @@ systemctl try-restart ${fail2banUnit} 2> /dev/null || true
 systemctl reload ssh 2> /dev/null || systemctl reload sshd`;
 }
 
+/** The plan with these machines. */
+const withAddresses = (plan: BaselinePlan, names: Record<string, string>): BaselinePlan => ({
+  ...plan,
+  names,
+  firewall: { ...plan.firewall, machines: Object.values(names) },
+});
+
 export interface HostBaselineArgs extends BaselinePlan {
   /** The machine as the driver reaches it. */
   host: Pick<Host, "ssh" | "machine">;
+  /** Name to address of the stack's machines, where they are known only once all of them run. @default as the plan has them */
+  addresses?: pulumi.Input<Record<string, string>>;
 }
 
 /** What every machine gets over SSH, whatever driver made it, before anything is installed on it. */
@@ -123,9 +132,15 @@ export class HostBaseline extends pulumi.ComponentResource {
 
   constructor(name: string, args: HostBaselineArgs, opts?: pulumi.ComponentResourceOptions) {
     super("groundwork:host:HostBaseline", name, {}, opts);
+    const { addresses } = args;
+    const planned = addresses && pulumi.output(addresses).apply((names) => withAddresses(args, names));
     const applied = remoteScript(
       `${name}-apply`,
-      { host: args.host, apply: baselineScript(args), remove: baselineRemoval(args) },
+      {
+        host: args.host,
+        apply: planned?.apply(baselineScript) ?? baselineScript(args),
+        remove: planned?.apply(baselineRemoval) ?? baselineRemoval(args),
+      },
       { parent: this },
     );
     // The word `ready`; secret only because the connection's key is.

@@ -5,6 +5,10 @@ import type { BaselinePlan } from "./baseline";
 import type { Target } from "./host";
 import { NspawnHost } from "./nspawn/host";
 import { planMachines } from "./nspawn/plan";
+import { DockerHost } from "./docker/host";
+import type { DockerSettings } from "./docker/settings";
+import { launchInstance, MultipassHost } from "./multipass/host";
+import type { MultipassSettings } from "./multipass/settings";
 import type { NspawnSettings, SshSettings, TargetSettings } from "./settings";
 import { SshHost } from "./ssh/host";
 import { readPrivateKey } from "./ssh/key";
@@ -25,6 +29,10 @@ export function makeTarget(target: TargetSettings, deps: HostDeps): Target {
       return { hosts: nspawnHosts(target, deps) };
     case "ssh":
       return { hosts: sshHosts(target, deps) };
+    case "docker":
+      return dockerTarget(target, deps);
+    case "multipass":
+      return { hosts: multipassHosts(target, deps) };
   }
 }
 
@@ -35,7 +43,7 @@ function baselineOf(machines: { name: string; address: string }[], target: Targe
     names,
     users: target.driver === "ssh" ? target.users : [],
     hardening: target.hardening,
-    ownClock: target.driver !== "nspawn",
+    ownClock: !["nspawn", "docker"].includes(target.driver),
     firewall: { ...target.firewall, machines: machines.map((machine) => machine.address), sshPort },
   });
 }
@@ -72,4 +80,48 @@ function sshHosts(settings: SshSettings, { opts }: HostDeps): SshHost[] {
   const baseline = baselineOf(settings.hosts, settings);
   const inOrder = [...settings.hosts].sort((a, b) => Number(a.role === "agent") - Number(b.role === "agent"));
   return inOrder.map((host) => new SshHost(host.name, { host, privateKey, baseline: baseline(host.port) }, opts));
+}
+
+function dockerTarget(settings: DockerSettings, { artifacts, opts }: HostDeps): Target {
+  const key = generatedKey(opts);
+  const rootfs = artifacts.file("rootfs");
+  const planned = planMachines(settings);
+  const { enabled, address } = settings.publish;
+  // Whoever comes by a published port has an address of the engine's, and only this computer has those ports.
+  const firewall = enabled ? { ...settings.firewall, adminSources: ["0.0.0.0/0"] } : settings.firewall;
+  const baseline = baselineOf(planned, { ...settings, firewall });
+  const keys = { publicKey: key.publicKeyOpenssh, privateKey: pulumi.secret(key.privateKeyOpenssh) };
+  const hosts = planned.map(
+    (machine) =>
+      new DockerHost(machine.name, { planned: machine, settings, rootfs, ...keys, baseline: baseline(22) }, opts),
+  );
+  if (!enabled) return { hosts };
+  const published = pulumi.output(address);
+  return {
+    hosts,
+    api: { address: published, inside: pulumi.output(planned[0]!.address) },
+    ingress: { address: published, trustedProxies: [] },
+  };
+}
+
+function multipassHosts(settings: MultipassSettings, { opts }: HostDeps): MultipassHost[] {
+  const key = generatedKey(opts);
+  // Multipass gives the addresses; names and roles are those that every driver of this computer has.
+  const planned = planMachines({ ...settings, network: { cidr: "0.0.0.0/24" } });
+  const launched = planned.map((machine) =>
+    launchInstance(machine, { settings, publicKey: key.publicKeyOpenssh }, opts),
+  );
+  const addresses = pulumi
+    .all(launched.map(({ ready }) => ready.address))
+    .apply((all) => Object.fromEntries(planned.map(({ name }, index) => [name, all[index]!])));
+  const privateKey = pulumi.secret(key.privateKeyOpenssh);
+  const baseline = baselineOf([], settings)(22);
+  return planned.map(
+    (machine, index) =>
+      new MultipassHost(
+        machine.name,
+        { planned: machine, launched: launched[index]!, privateKey, baseline, addresses },
+        opts,
+      ),
+  );
 }

@@ -1,6 +1,8 @@
 import * as fs from "node:fs";
 import * as os from "node:os";
 import * as path from "node:path";
+import { dockerProblems, probeEngine } from "./docker/preflight";
+import { multipassProblems, probeMultipass } from "./multipass/preflight";
 import { bridgeMark, isBlankBridge, linkMark } from "./nspawn/changes";
 import { overlaps, planMachines } from "./nspawn/plan";
 import { poll, run, sshBanner, succeeds } from "./nspawn/process";
@@ -71,10 +73,10 @@ export function nspawnProblems(
   const { cidr, bridge } = settings.network;
   if (computer.platform !== "linux") {
     // Nothing else that would be found is of use then.
-    return [`the target "nspawn" needs Linux, and this is ${computer.platform}: use the target "ssh"`];
+    return [`the target "nspawn" needs Linux, and this is ${computer.platform}: use "docker", "multipass" or "ssh"`];
   }
   if (computer.user !== 0) {
-    problems.push('machines can only be made by root: run this with sudo, or use the target "ssh"');
+    problems.push('machines can only be made by root: run this with sudo, or use the target "docker" or "ssh"');
   } else if (!computer.canMount) {
     problems.push(
       "root may not mount here (CAP_SYS_ADMIN is missing): run this outside the container, or make it privileged",
@@ -160,6 +162,10 @@ export async function preflightTarget(target: TargetSettings, context: Preflight
       );
       return sshProblems(target, Object.fromEntries(await Promise.all(answers)));
     }
+    case "docker":
+      return dockerProblems(target, await probeEngine(target, context), context);
+    case "multipass":
+      return multipassProblems(target, probeMultipass(target, context));
   }
 }
 

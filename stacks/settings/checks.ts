@@ -62,7 +62,9 @@ function read(texts: [Path, string][]): Network[] {
 }
 
 const machineNetworks = ({ target }: Settings): Network[] =>
-  target.driver === "nspawn" ? read([[["target", "network", "cidr"], target.network.cidr]]) : [];
+  target.driver === "nspawn" || target.driver === "docker"
+    ? read([[["target", "network", "cidr"], target.network.cidr]])
+    : [];
 
 const adminNetworks = ({ target }: Settings): Network[] =>
   read(target.firewall.adminSources.map((text, index) => [["target", "firewall", "adminSources", index], text]));
@@ -163,7 +165,7 @@ const instancesHaveMachines: Check["find"] = (settings) => {
 
 const requestsFit: Check["find"] = (settings) => {
   const { target, database, api, edge, vault, certificates, cache } = settings;
-  if (target.driver !== "nspawn") return [];
+  if (target.driver !== "nspawn" && target.driver !== "docker" && target.driver !== "multipass") return [];
   const count = machineCount(settings);
   const pods = [
     { ...REQUESTS.operator, count: 1 },

@@ -356,9 +356,13 @@ describe("preflight of an nspawn target", () => {
     [
       "another system",
       { platform: "darwin" },
-      'the target "nspawn" needs Linux, and this is darwin: use the target "ssh"',
+      'the target "nspawn" needs Linux, and this is darwin: use "docker", "multipass" or "ssh"',
     ],
-    ["no root", { user: 1000 }, 'machines can only be made by root: run this with sudo, or use the target "ssh"'],
+    [
+      "no root",
+      { user: 1000 },
+      'machines can only be made by root: run this with sudo, or use the target "docker" or "ssh"',
+    ],
     [
       "a container without rights",
       { canMount: false },

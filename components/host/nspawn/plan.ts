@@ -51,7 +51,9 @@ export function overlaps(left: string, right: string): boolean {
  * Names and addresses of the machines. Servers begin at .10 and agents at .20, so that a machine keeps its
  * address when machines of the other role come or go.
  */
-export function planMachines(settings: NspawnSettings): PlannedMachine[] {
+export function planMachines(
+  settings: Pick<NspawnSettings, "servers" | "agents"> & { network: { cidr: string } },
+): PlannedMachine[] {
   const { base } = planNetwork(settings.network.cidr);
   const row = (role: HostRole, count: number, first: number): PlannedMachine[] =>
     Array.from({ length: count }, (_, index) => ({

@@ -96,6 +96,8 @@ export function sshBanner(address: string, port = 22): Promise<string | undefine
     };
     socket.setTimeout(1000, () => done());
     socket.once("error", () => done());
+    // What only passes connections on accepts before the server behind it is up, and hangs up then.
+    socket.once("close", () => done());
     socket.once("data", (data) =>
       done(data.toString("latin1").startsWith("SSH-") ? data.toString("latin1").trim() : undefined),
     );
