@@ -3,20 +3,27 @@ import * as path from "node:path";
 import { parseDocument } from "yaml";
 import { artifactsOf } from "../../stacks/parts";
 import type { Settings } from "../../stacks/settings";
+import { untilStage } from "../../stacks/stage";
 import { ensureArtifacts } from "../artifacts";
 import type { Engine } from "../engine";
 import { kubeconfigFile, stateFolder, writeAtomically } from "../paths";
 import { logFile, step, UserError } from "../ui";
 
-/** Everything that runs on a cluster: all of the program but the machines and K3s. */
+/** What the state knows of everything that runs on a cluster. */
 const platform = (stack: string): string => `urn:pulumi:${stack}::groundwork::groundwork:stacks:Platform**`;
 
 /** Runs the engine with a log of its own. @throws UserError with the end of its words */
-async function run(engine: Engine, name: string, log: string, args: string[]): Promise<void> {
+async function run(
+  engine: Engine,
+  name: string,
+  log: string,
+  args: string[],
+  env: NodeJS.ProcessEnv = {},
+): Promise<void> {
   await step(
     name,
     async () => {
-      const { code, stdout, stderr } = await engine.run(args, { log });
+      const { code, stdout, stderr } = await engine.run(args, { log, env });
       if (code !== 0) {
         const words = `${stdout}\n${stderr}`.trim().split("\n").slice(-25).join("\n");
         throw new UserError(`${words}\n\n${name} did not finish: mend the cause above and run the same command again.`);
@@ -43,8 +50,10 @@ const always = ["--skip-preview", "--yes", "--non-interactive", "--suppress-outp
 export async function upCluster(engine: Engine, stack: string, settings: Settings, replace: string[]): Promise<void> {
   const config = await ready(engine, stack, settings);
   const args = ["up", "--stack", stack, ...always, "--config-file", config];
-  args.push("--exclude", platform(stack), "--exclude-dependents", ...replace.flatMap((urn) => ["--replace", urn]));
-  await run(engine, `machines and cluster of ${stack}`, logFile(`restore-cluster-${stack}`), args);
+  // The program does not name them in this run, and they must not be deleted for it: they are the stack's keys.
+  args.push("--exclude", platform(stack), ...replace.flatMap((urn) => ["--replace", urn]));
+  const log = logFile(`restore-cluster-${stack}`);
+  await run(engine, `machines and cluster of ${stack}`, log, args, untilStage("cluster"));
   const outputs = await engine.json<{ kubeconfig?: string }>(["stack", "output", "--stack", stack, "--show-secrets"]);
   if (!outputs.kubeconfig) throw new UserError(`the cluster of ${stack} has no kubeconfig`);
   writeAtomically(kubeconfigFile(stack), outputs.kubeconfig, 0o600);
