@@ -37,7 +37,7 @@ export async function testCloud(options: Partial<CloudOptions> = {}): Promise<Te
     async call(method, where, body, token = t.cloud.token) {
       const response = await fetch(`${t.cloud.endpoint}${where}`, {
         method,
-        headers: { Authorization: `Bearer ${token}` },
+        headers: { Authorization: `Bearer ${token}`, Connection: "close" },
         ...(body ? { body: JSON.stringify(body) } : {}),
       });
       const text = await response.text();
