@@ -27,11 +27,12 @@ export function costTable(bill: Bill): string {
       ? `deleted (${money(currency, -line.monthly)})`
       : changeOf(line, currency),
   ]);
-  const total = ["", "sum a month, net", money(currency, bill.monthly), "", difference(bill)];
+  const rest = bill.unpriced > 0 ? `, ${bill.unpriced} without a price` : "";
+  const total = ["", `sum a month, net${rest}`, money(currency, bill.monthly), "", difference(bill)];
   const reasons = [...new Set(bill.lines.flatMap(({ why }) => (why === undefined ? [] : [why])))];
   return [
     table(["resource", "what", "a month", "an hour", "change"], [...rows, total]),
-    ...reasons.map((why) => `no price: ${why}; groundwork:cost.prices can name one`),
+    ...reasons.map((why) => `no price: ${why}`),
     `Prices of ${bill.date}${bill.ownPrices ? " with the stack's own" : ""}, without VAT. ${bill.traffic}`,
   ].join("\n");
 }

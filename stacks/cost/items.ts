@@ -71,7 +71,7 @@ function priced(what: string, name: string, inputs: Record<string, unknown>, pri
   const { place, where } = placeOf(inputs);
   const monthly = prices.monthly(name, place);
   if (monthly === undefined) {
-    const why = `the table of ${prices.date} has no price in ${prices.currency} for ${name}${where}`;
+    const why = `the table of ${prices.date} has no price in ${prices.currency} for ${name}${where}; groundwork:cost.prices can name it`;
     return { what: `${what}${where}`, why };
   }
   return { what: `${what}${where}`, monthly, ...(byHour && { hourly: prices.hourly(monthly) }) };

@@ -40,7 +40,7 @@ export interface Planned {
 
 /** Reckons up what a plan costs, line by line, and what it adds to what is there now. */
 export function billOf(plan: readonly Planned[], prices: Prices): Bill {
-  const lines = plan.flatMap((planned) => linesOf(planned, prices));
+  const lines = plan.flatMap((planned) => linesOf(planned, prices)).sort(byName);
   const staying = lines.filter(({ change }) => change !== "deleted");
   const monthly = sum(staying);
   const before = sum(lines.flatMap((line) => line.before ?? (line.change === "created" ? [] : [line])));
@@ -56,6 +56,10 @@ export function billOf(plan: readonly Planned[], prices: Prices): Bill {
     traffic: prices.traffic,
   };
 }
+
+/** The engine's order is that of its own work; a bill is read by name. What goes comes last. */
+const byName = (a: Line, b: Line): number =>
+  Number(a.change === "deleted") - Number(b.change === "deleted") || a.resource.localeCompare(b.resource);
 
 /** Sum of what has a price. */
 export const sum = (items: readonly Item[]): number =>
