@@ -3,7 +3,7 @@ import type * as k8s from "@pulumi/kubernetes";
 import type { Artifacts } from "../artifacts/types";
 import { K3sCluster } from "../components/cluster";
 import type { EdgeFront } from "../components/edge";
-import { makeTarget, type Target } from "../components/host";
+import { type CloudAccess, makeTarget, rehearseTarget, type Target } from "../components/host";
 import { clusterNetworks } from "../components/host/firewall";
 import type { InstallCrds } from "../components/workload";
 import { imagesOf } from "./parts";
@@ -24,7 +24,7 @@ export interface Cluster {
   /** Where people reach the ingress, when that is not the nodes. */
   ingress?: EdgeFront;
   /** The cloud that its machines stand in. */
-  cloud?: Target["cloud"];
+  cloud?: CloudAccess;
   /** How its machines and its nodes are probed. */
   components: pulumi.Output<ComponentReport[]>;
 }
@@ -32,21 +32,27 @@ export interface Cluster {
 /** Where a rehearsal's kubeconfig stands; set by `rehearse` and by the engine tests only. */
 const rehearsal = () => process.env["GROUNDWORK_REHEARSAL"];
 
-/** The stack's machines with K3s on them; in a rehearsal the API server that it was given, and no machines. */
+/** The stack's machines with K3s on them; in a rehearsal the API server that it was given. */
 export function makeCluster(settings: Settings, artifacts: Artifacts): Cluster {
   const kubeconfigPath = rehearsal();
-  return kubeconfigPath ? rehearsedCluster(kubeconfigPath) : installedCluster(settings, artifacts);
+  if (!kubeconfigPath) return installedCluster(settings, artifacts);
+  // What is ordered from a cloud is ordered from its stand-in, and nothing is done inside the machines.
+  const { ingress, cloud } = rehearseTarget(settings.target, { artifacts, protect: settings.protect });
+  return { ...rehearsedCluster(kubeconfigPath), ...standingIn({ ingress, cloud }) };
 }
 
 function installedCluster(settings: Settings, artifacts: Artifacts): Cluster {
-  const { hosts, api, ingress, cloud } = makeTarget(settings.target, { artifacts });
+  const { hosts, api, ingress, cloud } = makeTarget(settings.target, {
+    artifacts,
+    protect: settings.protect,
+  });
   const k3s = new K3sCluster("k3s", {
     ...{ hosts, artifacts, images: imagesOf(settings), ...settings.cluster },
     ...(api === undefined ? {} : { api }),
     ...(cloud === undefined ? {} : { cloud: "external" as const }),
   });
   const machines = hosts.map((host) =>
-    pulumi.output(host.address).apply((address): ComponentReport => ({
+    pulumi.output(host.ssh.host).apply((address): ComponentReport => ({
       name: `host ${host.name}`,
       artifacts: ["nspawn", "docker"].includes(settings.target.driver) ? ["rootfs"] : [],
       // A machine behind a jump host is seen from here by its node alone.
@@ -61,8 +67,7 @@ function installedCluster(settings: Settings, artifacts: Artifacts): Cluster {
     kubeconfig: k3s.kubeconfig,
     serverAddresses: k3s.serverAddresses,
     installCrds: k3s.installCrds,
-    ...(ingress === undefined ? {} : { ingress: frontOf(ingress) }),
-    ...(cloud === undefined ? {} : { cloud }),
+    ...standingIn({ ingress, cloud }),
     components: pulumi
       .all(machines)
       .apply((reports): ComponentReport[] => [
@@ -71,6 +76,12 @@ function installedCluster(settings: Settings, artifacts: Artifacts): Cluster {
       ]),
   };
 }
+
+/** What the platform is told of the cloud that the machines stand in, if they do. */
+const standingIn = ({ ingress, cloud }: Partial<Target>): Pick<Cluster, "ingress" | "cloud"> => ({
+  ...(ingress === undefined ? {} : { ingress: frontOf(ingress) }),
+  ...(cloud === undefined ? {} : { cloud }),
+});
 
 /** The balancer as the edge's pods see it: a node hands its connections on under an address of the pod network, too. */
 const frontOf = ({ address, trustedProxies }: NonNullable<Target["ingress"]>): EdgeFront => ({

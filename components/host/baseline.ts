@@ -18,6 +18,8 @@ export interface BaselinePlan {
   names: Record<string, string>;
   /** Accounts besides root that may log in. @default none */
   users?: string[];
+  /** Other machines are reached over SSH through this one. @default false */
+  jumpHost?: boolean;
   /** The machine keeps its own clock; a container has that of the computer that holds it. @default false */
   ownClock?: boolean;
 }
@@ -46,7 +48,7 @@ export function baselineFiles(plan: BaselinePlan): RemoteFile[] {
     { path: sysctl.kubeletSysctlFile, content: sysctl.sysctlText(sysctl.kubeletSysctls) },
     { path: sysctl.networkSysctlFile, content: sysctl.sysctlText(sysctl.networkSysctls) },
     { path: sysctl.kernelSysctlFile, content: sysctl.sysctlText(sysctl.kernelSysctls) },
-    { path: sshdFile, mode: "600", content: sshdDropIn(plan.users) },
+    { path: sshdFile, mode: "600", content: sshdDropIn(plan.users, plan.jumpHost) },
     { path: firewallFile, content: firewallRules(plan.firewall) },
     { path: `/etc/systemd/system/${firewallUnit}`, content: firewallUnitText },
     ...systemFiles(),

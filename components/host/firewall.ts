@@ -9,6 +9,12 @@ export interface FirewallPlan {
   adminSources: string[];
   /** More TCP ports open to everyone. */
   ports: number[];
+  /** More TCP ports open to the stack's machines. @default none */
+  machinePorts?: number[];
+  /** More UDP ports open to everyone. @default none */
+  udpPorts?: number[];
+  /** Whether the machine serves the ingress, 80 and 443 to everyone. @default true */
+  ingress?: boolean;
   /** Port of the machine's SSH server. */
   sshPort: number;
 }
@@ -40,6 +46,12 @@ const icmpv6 = [
  * reach the API server and, for their metrics, the kubelets; whether a pod may is its network policy's to say.
  */
 export function firewallRules(plan: FirewallPlan): string {
+  const tcp = [...(plan.ingress === false ? [] : [80, 443]), ...plan.ports];
+  const udp = plan.udpPorts ?? [];
+  const open = [
+    ...(tcp.length > 0 ? [`tcp dport ${set(tcp)} accept`] : []),
+    ...(udp.length > 0 ? [`udp dport ${set(udp)} accept`] : []),
+  ].map((rule) => `\n    ${rule}`);
   return `table inet groundwork
 delete table inet groundwork
 table inet groundwork {
@@ -52,10 +64,9 @@ table inet groundwork {
     icmp type { destination-unreachable, time-exceeded, parameter-problem, echo-request } accept
     icmpv6 type ${set(icmpv6)} accept
     ip6 saddr fe80::/10 udp sport 547 udp dport 546 accept
-    ip saddr ${set([clusterNetworks.pods])} tcp dport { 6443, 10250 } accept
-    tcp dport ${set([80, 443, ...plan.ports])} accept
+    ip saddr ${set([clusterNetworks.pods])} tcp dport { 6443, 10250 } accept${open.join("")}
     ip saddr ${set(plan.adminSources)} tcp dport ${set([plan.sshPort, 6443])} accept
-    ip saddr ${set(plan.machines)} tcp dport { 2379, 2380, 5001, 6443, 10250 } accept
+    ip saddr ${set(plan.machines)} tcp dport ${set([2379, 2380, 5001, 6443, 10250, ...(plan.machinePorts ?? [])])} accept
     ip saddr ${set(plan.machines)} udp dport { 8472 } accept
     counter comment "dropped"
   }

@@ -1,4 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
+import type { Depot } from "./depot";
 
 /** What a machine does in the cluster: `server` runs the control plane (and workloads), `agent` runs workloads only. */
 export type HostRole = "server" | "agent";
@@ -35,6 +36,10 @@ export interface Host {
    * (nspawn binds it). Unset: artefacts are copied over SSH.
    */
   artifactMount?: string;
+  /** Labels of its node. @default none */
+  labels?: Record<string, string>;
+  /** Where the machine fetches artefacts from through its own network. Unset: they are uploaded to it over SSH. */
+  depot?: Depot;
   /**
    * The resource with which the machine itself goes away. Set: what was installed on the machine is not
    * uninstalled one by one. Unset: the machine outlives the stack and gets back what it was.

@@ -7,6 +7,7 @@ import { NspawnHost } from "./nspawn/host";
 import { planMachines } from "./nspawn/plan";
 import { DockerHost } from "./docker/host";
 import type { DockerSettings } from "./docker/settings";
+import { hcloudTarget, orderedTarget, orderMachines } from "./hcloud/target";
 import { launchInstance, MultipassHost } from "./multipass/host";
 import type { MultipassSettings } from "./multipass/settings";
 import type { NspawnSettings, SshSettings, TargetSettings } from "./settings";
@@ -16,6 +17,8 @@ import { readPrivateKey } from "./ssh/key";
 /** What drivers need besides their settings. */
 export interface HostDeps {
   artifacts: Artifacts;
+  /** Machines that cost money are protected from deletion by whoever they are rented from. @default false */
+  protect?: boolean;
   opts?: pulumi.ComponentResourceOptions;
 }
 
@@ -29,11 +32,22 @@ export function makeTarget(target: TargetSettings, deps: HostDeps): Target {
       return { hosts: nspawnHosts(target, deps) };
     case "ssh":
       return { hosts: sshHosts(target, deps) };
+    case "hcloud":
+      return hcloudTarget(target, { ...deps, key: generatedKey(deps.opts) });
     case "docker":
       return dockerTarget(target, deps);
     case "multipass":
       return { hosts: multipassHosts(target, deps) };
   }
+}
+
+/**
+ * What a target orders elsewhere, without what is done inside the machines: a rehearsal has a stand-in of the cloud to order
+ * from, and no machines. Nothing where the target orders nothing.
+ */
+export function rehearseTarget(target: TargetSettings, deps: HostDeps): Partial<Target> {
+  if (target.driver !== "hcloud") return {};
+  return orderedTarget(target, orderMachines(target, { ...deps, key: generatedKey(deps.opts) }));
 }
 
 /** The baseline's plan for one of the machines. */

@@ -2,6 +2,7 @@ import * as fs from "node:fs";
 import * as os from "node:os";
 import * as path from "node:path";
 import { dockerProblems, probeEngine } from "./docker/preflight";
+import { probeHcloud } from "./hcloud/preflight";
 import { multipassProblems, probeMultipass } from "./multipass/preflight";
 import { bridgeMark, isBlankBridge, linkMark } from "./nspawn/changes";
 import { overlaps, planMachines } from "./nspawn/plan";
@@ -162,6 +163,8 @@ export async function preflightTarget(target: TargetSettings, context: Preflight
       );
       return sshProblems(target, Object.fromEntries(await Promise.all(answers)));
     }
+    case "hcloud":
+      return probeHcloud(target, context.stack);
     case "docker":
       return dockerProblems(target, await probeEngine(target, context), context);
     case "multipass":

@@ -44,8 +44,9 @@ await() { # SECONDS INTERVAL COMMAND...: asks until the command succeeds
  * A script of two verbs as one text. The shell reads it whole before it runs any of it, so that no command in
  * it can swallow the rest from standard input.
  */
-export function script(verbs: { apply: string; remove: string }): string {
+export function script(verbs: { apply: string; remove: string }, again = ""): string {
   return `{
+${again === "" ? "" : `# runs again when this changes: ${again.replaceAll("\n", " ")}`}
 ${helpers}
 apply() {
 ${verbs.apply}
@@ -76,9 +77,20 @@ export interface RemoteScriptArgs {
   apply: pulumi.Input<string>;
   /** Takes back what `apply` did; left out when the machine goes away itself. @default nothing to do */
   remove?: pulumi.Input<string>;
-  /** Runs again when any of these change, besides when the script does. */
+  /** Failed attempts to connect until it is an error; a machine that is just starting needs more. @default 5 */
+  dialErrorLimit?: number;
+  /** Runs again when any of these change, besides when the script or the machine does. They end up in the state: no secrets. */
   triggers?: pulumi.Input<unknown>[];
+  /**
+   * The machine that this is about, where another one in its place means that `remove` runs before anything is done for the new
+   * one. Else the script just runs again. @default none
+   */
+  replaceWith?: Pick<Host, "machine">;
 }
+
+/** What tells a machine from the one that stands in its place later. */
+export const identityOf = ({ machine }: Pick<Host, "machine">): pulumi.Input<string> =>
+  pulumi.CustomResource.isInstance(machine) ? machine.id : "";
 
 /**
  * Runs a script on a machine as the resource's life goes. The script travels by standard input: never in a
@@ -88,16 +100,25 @@ export function remoteScript(name: string, args: RemoteScriptArgs, opts: pulumi.
   return new command.remote.Command(
     name,
     {
-      connection: { ...connectionTo(args.host.ssh), dialErrorLimit: 5 },
+      connection: { ...connectionTo(args.host.ssh), dialErrorLimit: args.dialErrorLimit ?? 5 },
       create: "bash -s -- apply",
       update: "bash -s -- apply",
       delete: "bash -s -- remove",
-      stdin: pulumi.all([args.apply, args.remove ?? ""]).apply(([apply, remove]) => script({ apply, remove })),
-      triggers: args.triggers,
+      // What makes it run again stands in the text. A trigger of the provider would replace the resource, which runs `remove`
+      // after `apply`.
+      stdin: pulumi
+        .all([args.apply, args.remove ?? "", identityOf(args.host), args.triggers ?? []])
+        .apply(([apply, remove, ...again]) => script({ apply, remove }, JSON.stringify(again))),
+      ...(args.replaceWith?.machine === undefined ? {} : { triggers: [identityOf(args.replaceWith)] }),
       // On failure the output is part of the error all the same.
       logging: "none",
       addPreviousOutputInEnv: false,
     },
-    { deletedWith: args.host.machine, ...opts },
+    {
+      deletedWith: args.host.machine,
+      // States of before have triggers; taking these away would be a replacement, too.
+      ...(args.replaceWith === undefined ? { ignoreChanges: ["triggers"] } : { deleteBeforeReplace: true }),
+      ...opts,
+    },
   );
 }

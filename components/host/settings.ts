@@ -1,6 +1,7 @@
 import * as net from "node:net";
 import { z } from "zod";
 import { dockerSchema } from "./docker/settings";
+import { hcloudSchema } from "./hcloud/settings";
 import { multipassSchema } from "./multipass/settings";
 import {
   countSettings,
@@ -85,7 +86,7 @@ const autoSchema = nspawnSchema.extend({
  * stands for nspawn, so that a graph never depends on the computer that it is planned on.
  */
 export const targetSchema = z
-  .discriminatedUnion("driver", [nspawnSchema, sshSchema, dockerSchema, multipassSchema, autoSchema])
+  .discriminatedUnion("driver", [nspawnSchema, sshSchema, hcloudSchema, dockerSchema, multipassSchema, autoSchema])
   .transform((target) => (target.driver === "auto" ? { ...target, driver: "nspawn" as const } : target));
 
 export type TargetSettings = z.infer<typeof targetSchema>;

@@ -48,12 +48,30 @@ const sshdSettings: Record<string, string> = {
 };
 
 /**
+ * What a jump host has in the place of `DisableForwarding`: connections to other machines' SSH servers go through it, and
+ * nothing else does. Who they are is still asked for by those machines.
+ */
+const jumpHostSettings: Record<string, string> = {
+  AllowTcpForwarding: "local",
+  PermitOpen: "*:22",
+  AllowAgentForwarding: "no",
+  AllowStreamLocalForwarding: "no",
+  GatewayPorts: "no",
+  PermitTunnel: "no",
+};
+
+/**
  * The drop-in's text.
  *
  * @param users accounts besides root that may log in (5.1.4); default: none
+ * @param jumpHost other machines are reached through this one; default: false
  */
-export function sshdDropIn(users: string[] = []): string {
-  return Object.entries({ ...sshdSettings, AllowUsers: ["root", ...users].join(" ") })
+export function sshdDropIn(users: string[] = [], jumpHost = false): string {
+  const settings = Object.entries({ ...sshdSettings, AllowUsers: ["root", ...users].join(" ") });
+  return settings
+    .flatMap((setting) =>
+      jumpHost && setting[0] === "DisableForwarding" ? Object.entries(jumpHostSettings) : [setting],
+    )
     .map(([key, value]) => `${key} ${value}\n`)
     .join("");
 }

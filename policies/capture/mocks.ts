@@ -53,6 +53,12 @@ const mocks: readonly [RegExp, Mock][] = [
   ],
   [/^tls:index\/certRequest:/, ({ name }) => ({ certRequestPem: `request of ${name}` })],
   [/^command:/, ({ name }) => ({ stdout: `stdout of ${name}`, stderr: "" })],
+  [
+    /^hcloud:index\/primaryIp:/,
+    ({ inputs }) => ({ ipAddress: inputs["type"] === "ipv6" ? "2001:db8::1" : "192.0.2.10" }),
+  ],
+  [/^hcloud:index\/loadBalancer:/, () => ({ ipv4: "192.0.2.20", ipv6: "2001:db8::20" })],
+  [/^hcloud:index\/volume:/, () => ({ linuxDevice: "/dev/disk/by-id/scsi-0HC_Volume_1" })],
   [/^kubernetes:core\/v1:Service$/, () => ({ status: { loadBalancer: { ingress: [{ ip: "10.41.0.10" }] } } })],
 ];
 

@@ -45,6 +45,7 @@ function emptyCache(folder: string, manifests: Manifests): void {
 /** What machines and clusters answer: see the scripts of components/host and components/cluster. */
 const answers: readonly [RegExp, string][] = [
   [/-machine$/, JSON.stringify({ address: "10.41.0.10", hostKey: "ssh-ed25519 AAAA" })],
+  [/-boot$/, "machine"],
   [/-check$/, JSON.stringify({ sharesKernel: false, hostKey: "ssh-ed25519 AAAA" })],
   [/-kubeconfig$/, `identity-of-the-cluster\n{"users":[{"name":"${canary}"}]}`],
   [/-install$/, "server-1 is Ready"],

@@ -2,6 +2,7 @@ import { entryOf } from "../../artifacts/catalogue";
 import { certificateProblems } from "../../components/pki/settings";
 import type { ResourceNeeds } from "../../components/workload/types";
 import { clusterNetworks } from "../../components/host/firewall";
+import { hcloudProblems } from "../../components/host/hcloud/checks";
 import * as cidrs from "./cidr";
 import { type Cidr, formatAddress, formatNetwork, parseAddress, parseCidr } from "./cidr";
 import type { Path, Problem } from "./problem";
@@ -45,8 +46,11 @@ const REQUESTS = {
 const needsOf = ({ requests }: ResourceNeeds) => ({ memory: bytes(requests.memory), cpu: cores(requests.cpu) });
 
 /** How many machines there will be. */
-export const machineCount = ({ target }: Settings): number =>
-  target.driver === "ssh" ? target.hosts.length : target.servers + target.agents;
+export function machineCount({ target }: Settings): number {
+  if (target.driver === "ssh") return target.hosts.length;
+  if (target.driver !== "hcloud") return target.servers + target.agents;
+  return target.agents.reduce((sum, { count }) => sum + count, target.servers.count);
+}
 
 interface Network {
   path: Path;
@@ -135,6 +139,9 @@ const hostsAreOutside: Check["find"] = ({ target }) => {
   });
 };
 
+const cloudTakesIt: Check["find"] = ({ target }) =>
+  target.driver === "hcloud" ? hcloudProblems(target).map(({ path, text }) => problem(["target", ...path], text)) : [];
+
 const burstIsNotBelowRate: Check["find"] = ({ cluster }) => {
   const { qps, burst } = cluster.eventRateLimit;
   if (burst >= qps) return [];
@@ -212,8 +219,8 @@ const versionIsInTheCatalogue: Check["find"] = ({ cluster }) => {
 };
 
 const certificatesCanBeIssued: Check["find"] = ({ certificates, domain, target }) =>
-  certificateProblems(certificates, { domain, reachable: target.driver === "ssh" }).map(({ key, text }) =>
-    problem(["certificates", key], text),
+  certificateProblems(certificates, { domain, reachable: ["ssh", "hcloud"].includes(target.driver) }).map(
+    ({ key, text }) => problem(["certificates", key], text),
   );
 
 /** Features that stand on another one, and what they take from it. */
@@ -255,6 +262,7 @@ const CHECKS: Check[] = [
   { needs: ["target"], find: networksAreClean },
   { needs: ["target"], find: machinesHaveUsableAddresses },
   { needs: ["target"], find: hostsAreOutside },
+  { needs: ["target"], find: cloudTakesIt },
   { needs: ["target"], find: adminSourcesAreApart },
   { needs: ["target"], find: adminSourcesLetUsIn },
   { needs: ["target"], find: firewallKeepsTheInside },

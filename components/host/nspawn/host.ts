@@ -66,7 +66,8 @@ export class NspawnHost extends pulumi.ComponentResource implements Host {
         logging: "none",
         addPreviousOutputInEnv: false,
       },
-      { parent: this },
+      // One made anew has the name and the address of the old one, which must be gone by then.
+      { parent: this, deleteBeforeReplace: true },
     );
     const ready = machine.stdout.apply((answer) => JSON.parse(answer) as ReadyMachine);
     const reachable: SshConnection = {
