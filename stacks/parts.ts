@@ -1,3 +1,5 @@
+import { k3sEntries } from "../artifacts/catalogue/cluster";
+import { chooseRelease } from "../components/cluster/versions";
 import type { Settings } from "./settings";
 
 /** Names in the artefact catalogue that one feature of the platform takes. */
@@ -11,7 +13,7 @@ interface Parts {
 /** What is always there. */
 const core: Parts = {
   images: ["cloudnative-pg", "postgresql", "traefik", "api"],
-  files: ["cloudnative-pg-manifest", "k3s", "k3s-airgap"],
+  files: ["cloudnative-pg-manifest"],
 };
 
 /** What the settings switch on, and whether they do. */
@@ -50,4 +52,10 @@ export const imagesOf = (settings: Settings): string[] => partsOf(settings).flat
 
 /** All that has to be in the artefact cache before the program of a stack with these settings runs. */
 export const artifactsOf = (settings: Settings): string[] =>
-  partsOf(settings).flatMap(({ images, files }) => [...images, ...(files ?? [])]);
+  [...partsOf(settings), k3sOf(settings)].flatMap(({ images, files }) => [...images, ...(files ?? [])]);
+
+/** The K3s release that the settings choose. */
+function k3sOf({ cluster }: Settings): Parts {
+  const { binary, images } = k3sEntries(chooseRelease(cluster.version));
+  return { images: [], files: [binary, images] };
+}

@@ -7,6 +7,8 @@ export const paths = {
   config: "/etc/rancher/k3s/config.yaml",
   /** Read after the main file; a key with a trailing `+` adds to a list there. */
   cgroupV1: "/etc/rancher/k3s/config.yaml.d/10-cgroup-v1.yaml",
+  /** What the machine decides itself: whether it begins the cluster, and else where it joins. */
+  join: "/etc/rancher/k3s/config.yaml.d/20-join.yaml",
   kubeconfig: "/etc/rancher/k3s/k3s.yaml",
   token: "/etc/rancher/k3s/token",
   agentToken: "/etc/rancher/k3s/agent-token",
@@ -28,14 +30,29 @@ export interface NodePlan {
 
 /** The cluster as the planners see it. */
 export interface ClusterPlan extends ClusterSettings {
-  /** Servers first; the first one begins the cluster, the others join it. */
+  /** Servers first; where there is no cluster yet, the first one begins it. */
   nodes: NodePlan[];
+  /** Where a balancer stands before the API servers: its address for people, and the one for nodes. */
+  api?: { address: string; inside: string };
+  /** A cloud's own controller initialises the nodes. @default K3s's own does */
+  cloud?: "external";
   /** Namespaces that Pod Security leaves alone besides kube-system. */
   unrestricted: string[];
 }
 
-/** The API server of the cluster, at its first server. */
-export const apiServer = (plan: ClusterPlan): string => `https://${plan.nodes[0]!.address}:6443`;
+/** The API server of the cluster as people reach it: at its balancer, or at its first server. */
+export const apiServer = (plan: ClusterPlan): string => `https://${plan.api?.address ?? plan.nodes[0]!.address}:6443`;
+
+/**
+ * Where a node may join, in the order in which it asks. Agents stay with that address (docs.k3s.io/architecture, fixed
+ * registration address). A server needs it once: it asks the others first, since a balancer takes a while to notice them.
+ */
+export function joinAddresses(plan: ClusterPlan, node: NodePlan): string[] {
+  const servers = plan.nodes.filter(({ role, name }) => role === "server" && name !== node.name);
+  const direct = servers.map(({ address }) => address);
+  if (!plan.api) return direct;
+  return node.role === "server" ? [...direct, plan.api.inside] : [plan.api.inside];
+}
 
 /** Suites that the hardening guide lists for the kubelet; all are ECDHE with an AEAD cipher. */
 const cipherSuites = [
@@ -61,6 +78,8 @@ function nodeConfig(plan: ClusterPlan, node: NodePlan): Record<string, unknown> 
       `pod-max-pids=${plan.podMaxPids}`, // CIS 4.2.13
       // Images come from archives and can't be pulled again: never collect them for room.
       "image-gc-high-threshold=100",
+      // docs.k3s.io/networking/networking-services, deploying an external cloud controller manager.
+      ...(plan.cloud === "external" ? ["cloud-provider=external"] : []),
     ],
     // The kernel's limit of tracked connections is read-only in a container (kube-proxy would fail to raise it).
     ...(node.sharesKernel ? { "kube-proxy-arg": ["conntrack-max-per-core=0", "conntrack-min=0"] } : {}),
@@ -70,11 +89,11 @@ function nodeConfig(plan: ClusterPlan, node: NodePlan): Record<string, unknown> 
 /** Keys of a server: docs.k3s.io/cli/server for their names, the hardening guide for the values. */
 function serverConfig(plan: ClusterPlan, node: NodePlan): Record<string, unknown> {
   return {
-    // Embedded etcd from the start (docs.k3s.io/datastore/ha-embedded): one server can become three later.
-    ...(node.name === plan.nodes[0]!.name ? { "cluster-init": true } : { server: apiServer(plan) }),
     "token-file": paths.token,
     "agent-token-file": paths.agentToken,
-    "tls-san": plan.nodes.filter(({ role }) => role === "server").map(({ address }) => address),
+    // Its own address, and those of the balancer: a server that comes or goes changes nothing on the others.
+    "tls-san": [...new Set([node.address, ...(plan.api ? [plan.api.address, plan.api.inside] : [])])],
+    ...(plan.cloud === "external" ? { "disable-cloud-controller": true } : {}),
     "write-kubeconfig-mode": "0600",
     // The way in is the platform's own Traefik, from the catalogue and under its policies.
     disable: ["traefik"],
@@ -103,7 +122,7 @@ function serverConfig(plan: ClusterPlan, node: NodePlan): Record<string, unknown
 /** /etc/rancher/k3s/config.yaml of a node, as a plain object. No value in it is secret: tokens are named by their files. */
 export function planConfig(plan: ClusterPlan, node: NodePlan): Record<string, unknown> {
   if (node.role === "server") return { ...serverConfig(plan, node), ...nodeConfig(plan, node) };
-  return { server: apiServer(plan), "token-file": paths.token, ...nodeConfig(plan, node) };
+  return { "token-file": paths.token, ...nodeConfig(plan, node) };
 }
 
 /** Kubelets from 1.35 on refuse cgroup v1 unless told otherwise (kubernetes/kubernetes#134298). */

@@ -1,49 +1,59 @@
-import * as path from "node:path";
-import * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
+import * as path from "node:path";
 import { cacheDir } from "../../cli/paths";
+import { CachedArtifact, copiesFolder, copyName, fetchFunction, tidyCopies, upload } from "../host/depot";
 import type { Host } from "../host/host";
-import { connectionTo } from "../host/remote-script";
-
-/** Where copies of artefacts lie on a machine that does not see the cache. */
-const folder = "/var/lib/groundwork/copies";
+import { remoteScript } from "../host/remote-script";
 
 /**
- * Brings a file of the artefact cache to a machine and gives its path there. Where the machine sees the cache,
- * nothing is copied; else it goes over SSH, under a name that has its digest.
+ * Brings files of the artefact cache to a machine and gives their paths there, known once all are there. Where the machine sees
+ * the cache nothing is copied; where it has a depot it fetches them from that; else they are uploaded to it over SSH.
  */
-export function deliver(
+export function deliverAll(
   name: string,
   host: Host,
-  artifact: { path: string; sha256: string },
+  artifacts: CachedArtifact[],
   opts: pulumi.CustomResourceOptions,
-): pulumi.Output<string> {
-  const inCache = path.relative(cacheDir(), artifact.path);
-  if (host.artifactMount !== undefined && !inCache.startsWith("..")) {
-    return pulumi.output(`${host.artifactMount}/${inCache}`);
+): pulumi.Output<string[]> {
+  const mounted = artifacts.map((artifact) => mountedPath(host, artifact));
+  if (mounted.every((place) => place !== undefined)) return pulumi.output(mounted);
+  const copies = artifacts.map((artifact) => `${copiesFolder}/${copyName(artifact)}`);
+  const remove = `rm -f ${copies.join(" ")}
+rmdir ${copiesFolder} $(dirname ${copiesFolder}) 2> /dev/null || true`;
+
+  const { depot } = host;
+  if (depot) {
+    const apply = pulumi
+      .all(artifacts.map((artifact) => depot.keep(artifact)))
+      .apply((kept) =>
+        [
+          tidyCopies(artifacts),
+          fetchFunction(depot.address),
+          ...artifacts.map(({ sha256 }, index) => `fetch '${kept[index]}' ${sha256}`),
+          `echo '${artifacts.length} copies'`,
+        ].join("\n"),
+      );
+    const fetched = remoteScript(`${name}-fetch`, { host, apply, remove }, opts);
+    return pulumi.unsecret(fetched.stdout).apply(() => copies);
   }
-  // Archives keep their ending: K3s tells by it what a file is.
-  const remotePath = `${folder}/${artifact.sha256.slice(0, 16)}-${path.basename(artifact.path)}`;
-  const connection = connectionTo(host.ssh);
-  const options = { deletedWith: host.machine, ...opts };
-  const parent = new command.remote.Command(
-    `${name}-folder`,
-    {
-      connection,
-      create: `mkdir -p ${folder}`,
-      // The resource that copies has no verb for taking a copy away.
-      // Another copy may still be there, or have gone with the folder at the same moment.
-      delete: `rm -f ${remotePath}; rmdir ${folder} $(dirname ${folder}) 2> /dev/null || true`,
-      logging: "none",
-      addPreviousOutputInEnv: false,
-    },
-    options,
+
+  const place = remoteScript(`${name}-place`, { host, apply: tidyCopies(artifacts), remove }, opts);
+  const uploads = artifacts.map((artifact) =>
+    upload(`${name}-${artifact.name}-copy`, host, artifact, { ...opts, dependsOn: place }),
   );
-  const copy = new command.remote.CopyToRemote(
-    `${name}-copy`,
-    { connection, source: new pulumi.asset.FileAsset(artifact.path), remotePath, triggers: [parent.id] },
-    options,
-  );
-  // The path is known before the copy is there; its consumers must wait for the copy.
-  return pulumi.all([copy.id]).apply(() => remotePath);
+  return pulumi.all(uploads.map(({ id }) => id)).apply(() => copies);
+}
+
+/** {@link deliverAll} of one file. */
+export const deliver = (
+  name: string,
+  host: Host,
+  artifact: CachedArtifact,
+  opts: pulumi.CustomResourceOptions,
+): pulumi.Output<string> => deliverAll(name, host, [artifact], opts).apply(([copy]) => copy!);
+
+/** Where the machine sees the file of the cache, if it does. */
+function mountedPath(host: Host, artifact: CachedArtifact): string | undefined {
+  const inCache = path.relative(cacheDir(), artifact.path);
+  return host.artifactMount === undefined || inCache.startsWith("..") ? undefined : `${host.artifactMount}/${inCache}`;
 }

@@ -1,6 +1,9 @@
 import { stringify } from "yaml";
 import { RemoteFile, writeFiles } from "../host/remote-script";
 import { admissionConfig, auditPolicy, cgroupV1Config, ClusterPlan, NodePlan, paths, planConfig } from "./config";
+import { kubectl } from "./drain";
+import { joinScript, Witnesses } from "./join";
+import { nodeLock, rollFunction } from "./rolling";
 import { killAllScript, killAllText, uninstallScript, uninstallText, unitName, unitText } from "./unit";
 
 /** Seconds that a node may take until it is Ready: 15 s here, more where images are many or the disk is slow. */
@@ -40,28 +43,44 @@ export function nodeFiles(plan: ClusterPlan, node: NodePlan, tokens: Tokens): Re
   ];
 }
 
-/** How a node asks the API server about itself: a server as the administrator, an agent as its own kubelet. */
-const kubectl = (role: NodePlan["role"]): string =>
-  `k3s kubectl --request-timeout=5s --kubeconfig ${role === "server" ? paths.kubeconfig : `${paths.data}/agent/kubelet.kubeconfig`}`;
+/** A K3s release as the machine sees it. */
+export interface RemoteK3s extends RemoteArtifact {
+  /** Such as `v1.36.3+k3s1`. */
+  version: string;
+}
+
+/** Shell function that ends the script with the end of K3s's log. */
+const tellFunction = (node: NodePlan): string =>
+  `tell() { echo "K3s on ${node.name}: $1 after ${readyLimit} s; the end of its log:" >&2; journalctl --no-pager --unit ${unitName(node.role)} --lines 25 --output cat >&2; exit 1; }`;
 
 /**
  * Installs K3s on a node, or brings it up to date, and waits until the node is Ready: the binary, its files and
  * its unit as K3s's install script lays them out. K3s is restarted only when something of it changed; pods go on
- * running meanwhile.
+ * running meanwhile. Another binary than is there replaces it with the node's pods moved away, on a server here, one server after
+ * the other; on an agent it is `upgradeScript`'s to do, since agents are installed side by side.
  */
-export function installScript(plan: ClusterPlan, node: NodePlan, tokens: Tokens, k3s: RemoteArtifact): string {
+export function installScript(
+  plan: ClusterPlan,
+  node: NodePlan,
+  tokens: Tokens,
+  k3s: RemoteK3s,
+  witnesses: Witnesses = {},
+): string {
   const unit = unitName(node.role);
+  const server = node.role === "server";
   return `
 export PATH=/usr/local/bin:$PATH
+${nodeLock}
 [ -r '${k3s.path}' ] || fail "the K3s binary is not at ${k3s.path}"
+${server ? rollFunction(plan, node, k3s.version) : `kubectl="${kubectl("agent")}"`}
 mkdir -p -m 755 ${paths.data}/server
-${node.role === "server" ? `mkdir -p -m 700 ${paths.logs} # CIS 1.1: the audit log is root's alone` : ""}
+${server ? `mkdir -p -m 700 ${paths.logs} # CIS 1.1: the audit log is root's alone` : ""}
 ${writeFiles(nodeFiles(plan, node, tokens))}
 chmod 700 /etc/rancher/k3s # the administrator's kubeconfig and the tokens lie here
 if [ -f /sys/fs/cgroup/cgroup.controllers ]; then rm -f ${paths.cgroupV1}; else
 ${writeFiles([{ path: paths.cgroupV1, mode: "600", content: cgroupV1Config }])}
 fi
-if ! echo '${k3s.sha256}  ${paths.binary}' | sha256sum --check --status 2> /dev/null; then
+if [ ! -x ${paths.binary} ]; then
   cp '${k3s.path}' ${paths.binary}.new
   echo '${k3s.sha256}  ${paths.binary}.new' | sha256sum --check --status || { rm ${paths.binary}.new; fail "the K3s binary at ${k3s.path} has another digest than the lock says"; }
   chmod 755 ${paths.binary}.new
@@ -69,23 +88,41 @@ if ! echo '${k3s.sha256}  ${paths.binary}' | sha256sum --check --status 2> /dev/
   changed="$changed ${paths.binary}"
 fi
 for command in kubectl crictl ctr; do [ -e /usr/local/bin/$command ] || ln -s k3s /usr/local/bin/$command; done
+${joinScript(plan, node, witnesses)}
 systemctl daemon-reload
 systemctl enable --quiet ${unit}
+${tellFunction(node)}
+is_ready() {
+  $kubectl get node ${node.name} --output 'jsonpath={.status.conditions[?(@.type=="Ready")].status}' | grep -q True
+}
+${
+  server
+    ? `if in_roll || ! echo '${k3s.sha256}  ${paths.binary}' | sha256sum --check --status; then roll '${k3s.path}' ${k3s.sha256}; changed=''; fi`
+    : ""
+}
 # Without waiting: an agent's unit never says that it is ready, and the bound below is ours.
 if [ -n "$changed" ]; then systemctl restart --no-block ${unit}; else systemctl start --no-block ${unit}; fi
-tell() { echo "K3s on ${node.name}: $1 after ${readyLimit} s; the end of its log:" >&2; journalctl --no-pager --unit ${unit} --lines 25 --output cat >&2; exit 1; }
-is_ready() {
-  ${kubectl(node.role)} get node ${node.name} --output 'jsonpath={.status.conditions[?(@.type=="Ready")].status}' | grep -q True
-}
-${node.role === "server" ? `await ${readyLimit} 0.3 ${kubectl(node.role)} get --raw /readyz || tell "the API server is not ready"` : ""}
+${server ? `await ${readyLimit} 0.3 $kubectl get --raw /readyz || tell "the API server is not ready"` : ""}
 await ${readyLimit} 0.3 is_ready || tell "the node is not Ready"
-${node.role === "server" ? `chmod 600 ${paths.data}/server/tls/*.crt # CIS 1.1.20` : ""}
+${server ? `chmod 600 ${paths.data}/server/tls/*.crt # CIS 1.1.20` : ""}
+echo '${node.name} is Ready'`;
+}
+
+/** Takes an agent to the release, if it has another one. Its turn comes after the servers', in batches. */
+export function upgradeScript(plan: ClusterPlan, node: NodePlan, k3s: RemoteK3s): string {
+  return `
+export PATH=/usr/local/bin:$PATH
+${nodeLock}
+${rollFunction(plan, node, k3s.version)}
+if in_roll || ! echo '${k3s.sha256}  ${paths.binary}' | sha256sum --check --status; then roll '${k3s.path}' ${k3s.sha256}; fi
 echo '${node.name} is Ready'`;
 }
 
 /** Takes K3s off a machine that stays. */
 export function uninstall(node: NodePlan): string {
-  return `[ ! -x ${uninstallScript(node.role)} ] || ${uninstallScript(node.role)}`;
+  return `[ ! -x ${uninstallScript(node.role)} ] || ${uninstallScript(node.role)}
+rm -f ${paths.binary}.previous /var/lib/groundwork/upgrade
+rmdir /var/lib/groundwork 2> /dev/null || true`;
 }
 
 /** The name that containerd finds an image by when a pod asks for it by digest: without the tag. */
@@ -127,11 +164,11 @@ ${imports.join("") || "  :\n"}fi
 echo '${Object.values(archives).length} archives'`;
 }
 
-/** Prints the administrator's kubeconfig, at the server's address, and the cluster's identity. */
-export function kubeconfigScript(address: string): string {
+/** Prints the cluster's identity, and the administrator's kubeconfig for the API at that address. */
+export function kubeconfigScript(server: string): string {
   // The UID of kube-system is the cluster's identity by convention: it changes when the cluster is made anew.
   return `
 export PATH=/usr/local/bin:$PATH
 ${kubectl("server")} get namespace kube-system --output 'jsonpath={.metadata.uid}{"\\n"}'
-sed 's#https://127.0.0.1:6443#https://${address}:6443#' ${paths.kubeconfig}`;
+sed 's#https://127.0.0.1:6443#${server}#' ${paths.kubeconfig}`;
 }

@@ -1,20 +1,21 @@
-import * as path from "node:path";
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import * as random from "@pulumi/random";
+import { k3sEntries } from "../../artifacts/catalogue/cluster";
 import type { Artifacts } from "../../artifacts/types";
 import type { Host, Target } from "../host/host";
 import { remoteScript } from "../host/remote-script";
 import { ClusterBaseline } from "./cluster-baseline";
-import type { ClusterPlan, NodePlan } from "./config";
+import { apiServer, ClusterPlan, NodePlan } from "./config";
 import { CrdBundle } from "./crd-bundle";
 import type { CachedFile } from "./crd-file";
-import { deliver } from "./deliver";
-import { imagesScript, installScript, kubeconfigScript, RemoteArtifact, Tokens, uninstall } from "./install";
+import { kubeconfigScript, Tokens } from "./install";
+import { Nodes } from "./nodes";
 import { ClusterSettings, clusterSchema } from "./settings";
+import { chooseRelease } from "./versions";
 
 export interface K3sClusterArgs extends Partial<ClusterSettings> {
-  /** Machines, an odd number of servers among them. */
+  /** Machines, an odd number of servers among them. Their order says nothing: the first server is the first by name. */
   hosts: Host[];
   artifacts: Artifacts;
   /** Names in the catalogue of the images that workloads need; K3s's own are always there. @default none */
@@ -33,7 +34,7 @@ export class K3sCluster extends pulumi.ComponentResource {
   readonly provider: k8s.Provider;
   /** The administrator's kubeconfig; a secret. */
   readonly kubeconfig: pulumi.Output<string>;
-  /** `https://ADDRESS:6443` of the first server. */
+  /** `https://ADDRESS:6443` of the balancer, or of the first server. */
   readonly apiServer: pulumi.Output<string>;
   /** Where LoadBalancer Services are reached: K3s's servicelb gives them the nodes' addresses. */
   readonly ingressAddress: pulumi.Output<string>;
@@ -47,56 +48,45 @@ export class K3sCluster extends pulumi.ComponentResource {
 
   constructor(name: string, args: K3sClusterArgs, opts?: pulumi.ComponentResourceOptions) {
     super("groundwork:cluster:K3sCluster", name, {}, opts);
-    const { hosts, artifacts, unrestricted = [] } = args;
-    // The bundle of K3s's own images has no single reference, so to the catalogue it is a file.
-    const images = [artifacts.file("k3s-airgap"), ...(args.images ?? []).map((image) => artifacts.image(image))];
-    const servers = hosts.filter((host) => host.role === "server");
-    const agents = hosts.filter((host) => host.role === "agent");
+    const { hosts, artifacts } = args;
+    const servers = byName(hosts.filter((host) => host.role === "server"));
+    const agents = byName(hosts.filter((host) => host.role === "agent"));
     if (servers.length % 2 === 0) throw new Error(`a cluster needs an odd number of servers, not ${servers.length}`);
     this.server = servers[0]!;
 
-    const defaults = clusterSchema.parse({});
-    const plan = planOf([...servers, ...agents], { ...defaults, ...definedOnly(args) }, unrestricted);
-    const tokens = pulumi
-      .all([token(`${name}-server-token`, this), token(`${name}-agent-token`, this)])
-      .apply(([server, agent]): Tokens => ({ server, agent }));
-    const binary = artifacts.file("k3s");
+    const settings: ClusterSettings = { ...clusterSchema.parse({}), ...definedOnly(args) };
+    const release = chooseRelease(settings.version);
+    if (release === undefined) throw new Error(`the catalogue has no K3s release of Kubernetes ${settings.version}`);
+    const names = k3sEntries(release);
+    const plan = planOf([...servers, ...agents], settings, args);
+    const serverToken = token(`${name}-server-token`, this);
+    const nodes = new Nodes(
+      name,
+      {
+        hosts: [...servers, ...agents],
+        plan,
+        tokens: pulumi
+          .all([serverToken.result, token(`${name}-agent-token`, this).result])
+          .apply(([server, agent]): Tokens => ({ server, agent })),
+        k3s: { ...artifacts.file(names.binary), version: release },
+        // The archive of K3s's own images has no single reference, so to the catalogue it is a file.
+        images: [
+          { ...artifacts.file(names.images), name: "k3s-airgap" },
+          ...(args.images ?? []).map((image) => artifacts.image(image)),
+        ],
+        upgrade: settings.upgrade,
+        cluster: serverToken,
+      },
+      this,
+    ).install();
+    this.serverReady = nodes.first;
 
-    /** One node from nothing to Ready; `after` is what it joins. */
-    const install = (host: Host, after: pulumi.Input<string>): pulumi.Output<string> => {
-      const node = `${name}-${host.name}`;
-      const imported = this.importImages(node, host, images);
-      const source = deliver(`${node}-binary`, host, binary, { parent: this });
-      const k3s = source.apply((at): RemoteArtifact => ({ path: at, sha256: binary.sha256 }));
-      const self = plan.apply((all) => all.nodes.find(({ name: one }) => one === host.name)!);
-      const script = pulumi
-        .all([plan, self, tokens, k3s])
-        .apply(([all, one, secrets, from]) => installScript(all, one, secrets, from));
-      const installed = remoteScript(
-        `${node}-install`,
-        { host, apply: script, remove: self.apply(uninstall), triggers: [imported, after] },
-        { parent: this },
-      );
-      // The words `NAME is Ready`; the tokens in the script are what made it secret.
-      return pulumi.unsecret(installed.stdout);
-    };
-
-    this.serverReady = install(this.server, "");
-    // One after the other: etcd takes one new member at a time.
-    const others = servers
-      .slice(1)
-      .reduce<pulumi.Output<string>[]>((done, host) => [...done, install(host, done.at(-1) ?? this.serverReady)], []);
-    const serversReady = others.at(-1) ?? this.serverReady;
-    const agentsReady = agents.map((host) => install(host, serversReady));
-
-    const access = this.access(name, serversReady);
+    const access = this.access(name, plan, nodes.servers);
     this.kubeconfig = access.kubeconfig;
-    this.apiServer = pulumi.interpolate`https://${this.server.address}:6443`;
-    this.ingressAddress = serversReady.apply(() => this.server.address);
+    this.apiServer = plan.apply(apiServer);
+    this.ingressAddress = nodes.servers.apply(() => this.server.address);
     this.serverAddresses = servers.map((server) => server.address);
-    this.ready = pulumi
-      .all([this.serverReady, ...others, ...agentsReady])
-      .apply((all) => all.map((said) => said.split(" ")[0]!));
+    this.ready = pulumi.all(nodes.all).apply((all) => all.map((said) => said.split(" ")[0]!));
     this.provider = new k8s.Provider(
       `${name}-provider`,
       {
@@ -130,31 +120,11 @@ export class K3sCluster extends pulumi.ComponentResource {
     opts?: pulumi.ComponentResourceOptions,
   ): pulumi.Output<string> => new CrdBundle(name, { cluster: this, manifest }, opts).established;
 
-  /** Puts the image archives where K3s imports them from. */
-  private importImages(
-    node: string,
-    host: Host,
-    archives: { name: string; path: string; sha256: string; ref?: string }[],
-  ): pulumi.Output<string> {
-    const delivered = archives.map((archive) => ({
-      ref: archive.ref,
-      // The name in the folder has the digest, so that K3s sees a changed archive as a new file.
-      file: `${archive.name}-${archive.sha256.slice(0, 12)}${/\.tar(\.\w+)?$/.exec(path.basename(archive.path))?.[0] ?? ".tar"}`,
-      sha256: archive.sha256,
-      path: deliver(`${node}-${archive.name}`, host, archive, { parent: this }),
-    }));
-    const script = pulumi
-      .output(delivered)
-      .apply((all) => imagesScript(Object.fromEntries(all.map(({ file, ...artifact }) => [file, artifact]))));
-    const imported = remoteScript(`${node}-images`, { host, apply: script }, { parent: this });
-    return pulumi.unsecret(imported.stdout);
-  }
-
   /** The kubeconfig and what the cluster is told from others by. */
-  private access(name: string, ready: pulumi.Output<string>) {
+  private access(name: string, plan: pulumi.Output<ClusterPlan>, ready: pulumi.Output<string>) {
     const read = remoteScript(
       `${name}-kubeconfig`,
-      { host: this.server, apply: pulumi.output(this.server.address).apply(kubeconfigScript), triggers: [ready] },
+      { host: this.server, apply: plan.apply((all) => kubeconfigScript(apiServer(all))), triggers: [ready] },
       { parent: this, additionalSecretOutputs: ["stdout"] },
     );
     const text = pulumi.secret(read.stdout);
@@ -166,23 +136,34 @@ export class K3sCluster extends pulumi.ComponentResource {
 }
 
 /** A join token: never on a command line, in a log or in plain in the state. */
-function token(name: string, parent: pulumi.Resource): pulumi.Output<string> {
-  return new random.RandomPassword(name, { length: 48, special: false }, { parent }).result;
-}
+const token = (name: string, parent: pulumi.Resource): random.RandomPassword =>
+  new random.RandomPassword(name, { length: 48, special: false }, { parent });
+
+/** In an order that the settings' own has no say in, so that moving a line there changes nothing: server-2 before server-10. */
+const byName = (hosts: Host[]): Host[] =>
+  [...hosts].sort((a, b) => a.name.localeCompare(b.name, "en", { numeric: true }));
 
 function definedOnly(args: K3sClusterArgs): Partial<ClusterSettings> {
-  const { snapshots, podMaxPids, eventRateLimit } = args;
+  const { version, upgrade, snapshots, podMaxPids, eventRateLimit } = args;
   return Object.fromEntries(
-    Object.entries({ snapshots, podMaxPids, eventRateLimit }).filter(([, value]) => value !== undefined),
+    Object.entries({ version, upgrade, snapshots, podMaxPids, eventRateLimit }).filter(
+      ([, value]) => value !== undefined,
+    ),
   );
 }
 
 /** The plan, once the machines' addresses are known. */
-function planOf(hosts: Host[], settings: ClusterSettings, unrestricted: string[]): pulumi.Output<ClusterPlan> {
+function planOf(hosts: Host[], settings: ClusterSettings, args: K3sClusterArgs): pulumi.Output<ClusterPlan> {
+  const { unrestricted = [], api, cloud } = args;
   const nodes = hosts.map(({ name, role, address, sharesKernel }) =>
     pulumi
       .all([address, sharesKernel ?? false])
       .apply(([at, shares]): NodePlan => ({ name, role, address: at, sharesKernel: shares })),
   );
-  return pulumi.all(nodes).apply((all) => ({ ...settings, unrestricted, nodes: all }));
+  const balancer = api === undefined ? undefined : { address: api.address, inside: api.inside };
+  return pulumi.all([pulumi.all(nodes), pulumi.output(balancer)]).apply(([all, at]) => ({
+    ...{ ...settings, unrestricted, nodes: all },
+    ...(at === undefined ? {} : { api: at }),
+    ...(cloud === undefined ? {} : { cloud }),
+  }));
 }

@@ -1,4 +1,5 @@
-import { entryOf } from "../../artifacts/catalogue";
+import { K3S_RELEASES } from "../../artifacts/catalogue/cluster";
+import { chooseRelease } from "../../components/cluster/versions";
 import { certificateProblems } from "../../components/pki/settings";
 import type { ResourceNeeds } from "../../components/workload/types";
 import { clusterNetworks } from "../../components/host/firewall";
@@ -208,12 +209,12 @@ const requestsFit: Check["find"] = (settings) => {
 };
 
 const versionIsInTheCatalogue: Check["find"] = ({ cluster }) => {
-  const [, minor] = /^v(\d+\.\d+)\./.exec(entryOf("k3s").version) ?? [];
-  if (cluster.version === undefined || cluster.version === minor) return [];
+  const release = chooseRelease(cluster.version);
+  if (release !== undefined && K3S_RELEASES.includes(release)) return [];
   return [
     problem(
       ["cluster", "version"],
-      `is "${cluster.version}", and this checkout installs Kubernetes ${minor}: set ${minor} to move the cluster to it`,
+      `is "${cluster.version}", and the catalogue has ${K3S_RELEASES.join(", ")}: docs/runbooks/upgrade.md says how to add another`,
     ),
   ];
 };

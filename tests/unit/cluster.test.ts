@@ -8,9 +8,11 @@ import { parse, parseAllDocuments } from "yaml";
 import { systemPolicies } from "../../components/cluster/cluster-baseline";
 import {
   admissionConfig,
+  apiServer,
   auditPolicy,
   cgroupV1Config,
   ClusterPlan,
+  joinAddresses,
   NodePlan,
   paths,
   planConfig,
@@ -28,7 +30,7 @@ const third: NodePlan = { ...server, name: "server-3", address: "10.9.0.12" };
 const agent: NodePlan = { ...server, name: "agent-1", address: "10.9.0.20", role: "agent" };
 const plan = (...nodes: NodePlan[]): ClusterPlan => ({ ...clusterSchema.parse({}), nodes, unrestricted: [] });
 const tokens = { server: "canary-server-token", agent: "canary-agent-token" };
-const k3s = { path: "/artifacts/k3s", sha256: "ab".repeat(32) };
+const k3s = { path: "/artifacts/k3s", sha256: "ab".repeat(32), version: "v1.36.3+k3s1" };
 
 const list = (config: Record<string, unknown>, key: string) => config[key] as string[];
 
@@ -95,24 +97,39 @@ describe("a server's config.yaml", () => {
 describe("who begins and who joins", () => {
   const three = plan(server, second, third, agent);
 
-  it("lets the first server begin the cluster, also when the plan was copied on its way", () => {
-    const config = planConfig(structuredClone(three), structuredClone(server));
-    assert.equal(config["cluster-init"], true);
-    assert.ok(!("server" in config));
-  });
-
-  it("lets every other node join at the first server", () => {
-    for (const node of [second, third, agent]) {
-      const config = planConfig(three, node);
-      assert.equal(config["server"], "https://10.9.0.10:6443");
-      assert.ok(!("cluster-init" in config));
+  it("leaves it to the machine, whose place in the settings says nothing", () => {
+    for (const node of three.nodes) {
+      const config = planConfig(structuredClone(three), structuredClone(node));
+      assert.ok(!("cluster-init" in config) && !("server" in config));
     }
   });
 
-  it("puts the addresses of all servers on the API's certificate", () => {
+  it("lets a server ask the others, and an agent all of them", () => {
+    assert.deepEqual(joinAddresses(three, server), ["10.9.0.11", "10.9.0.12"]);
+    assert.deepEqual(joinAddresses(three, third), ["10.9.0.10", "10.9.0.11"]);
+    assert.deepEqual(joinAddresses(three, agent), ["10.9.0.10", "10.9.0.11", "10.9.0.12"]);
+  });
+
+  it("sends agents to the balancer where there is one", () => {
+    const balanced = { ...three, api: { address: "203.0.113.9", inside: "10.9.0.9" } };
+    assert.deepEqual(joinAddresses(balanced, agent), ["10.9.0.9"]);
+    assert.deepEqual(joinAddresses(balanced, second), ["10.9.0.10", "10.9.0.12", "10.9.0.9"]);
+    assert.equal(apiServer(balanced), "https://203.0.113.9:6443");
+    assert.deepEqual(planConfig(balanced, second)["tls-san"], ["10.9.0.11", "203.0.113.9", "10.9.0.9"]);
+  });
+
+  it("changes nothing on the servers that are there when one is added", () => {
     for (const node of [server, second]) {
-      assert.deepEqual(planConfig(three, node)["tls-san"], ["10.9.0.10", "10.9.0.11", "10.9.0.12"]);
+      assert.deepEqual(planConfig(plan(server, second, agent), node), planConfig(three, node));
     }
+  });
+
+  it("leaves a node's addresses and provider to a cloud's controller where there is one", () => {
+    const config = planConfig({ ...three, cloud: "external" }, server);
+    assert.equal(config["disable-cloud-controller"], true);
+    assert.ok(list(config, "kubelet-arg").includes("cloud-provider=external"));
+    assert.ok(!list(planConfig(three, server), "kubelet-arg").includes("cloud-provider=external"));
+    assert.ok(!("disable-cloud-controller" in planConfig({ ...three, cloud: "external" }, agent)));
   });
 
   it("gives servers the same critical values, as K3s demands", () => {
@@ -122,7 +139,6 @@ describe("who begins and who joins", () => {
 
   it("gives an agent no server's key", () => {
     const allowed = new Set([
-      "server",
       "token-file",
       "node-name",
       "node-ip",
@@ -235,7 +251,7 @@ describe("units and scripts on a node", () => {
     const image = { ...k3s, ref: "ghcr.io/a/b:1.0@sha256:abc" };
     assertShell(script({ apply: imagesScript({ "a.tar": k3s }), remove: "" }));
     assertShell(script({ apply: imagesScript({ "a.tar": k3s, "b.tar": image }), remove: "" }));
-    assertShell(script({ apply: kubeconfigScript("10.9.0.10"), remove: "" }));
+    assertShell(script({ apply: kubeconfigScript("https://10.9.0.10:6443"), remove: "" }));
     assertShell(script({ apply: applyCrdsScript("x", "/a"), remove: "" }));
   });
 
@@ -248,8 +264,8 @@ describe("units and scripts on a node", () => {
   it("wait with a bound, and show the unit's log when it is reached", () => {
     const text = installScript(plan(server), server, tokens, k3s);
     assert.match(text, /await 300 .*get --raw \/readyz \|\| tell/);
+    assert.doesNotMatch(installScript(plan(server, agent), agent, tokens, k3s), /readyz/);
     assert.match(text, /journalctl .*--unit k3s\.service/);
-    assert.doesNotMatch(text, /^\s*sleep/m);
   });
 
   it("check the binary against the lock's digest", () => {
