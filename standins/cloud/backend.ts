@@ -56,6 +56,8 @@ export interface ServerSpec {
   id: number;
   name: string;
   type: MachineType;
+  /** Where it stands, as `fsn1`. */
+  location?: string;
   /** Name of the image (`debian-12`), or `snapshot-<id>` for one that was made of a server. */
   image: string;
   /** For cloud-init, as it was given. */

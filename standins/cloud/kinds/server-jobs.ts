@@ -12,6 +12,7 @@ function spec(core: Core, server: Server): ServerSpec {
     id: server.id,
     name: server.name,
     type: { name, cores, memory, architecture, disk: server.primary_disk_size },
+    location: server.location,
     image: systemImages.find((i) => i.id === server.image)?.name ?? `snapshot-${server.image}`,
     userData: server.user_data,
     sshKeys: server.ssh_keys,

@@ -1,18 +1,8 @@
 import * as fs from "node:fs";
 import * as path from "node:path";
-import { cacheDir } from "../../../cli/paths";
 import { run } from "../../../components/host/nspawn/process";
 import { CloudError } from "../backend";
 import { listObjects, readObject, Site } from "./site";
-
-/** Where the artefacts lie in a server of the image {@link withArtifacts}. */
-export const artifactMount = "/var/lib/groundwork/artifacts";
-
-/**
- * Stands in for a snapshot that somebody made of a server with the artefacts on its disk: the computer's artefact cache, read-only. A
- * name that no real image has.
- */
-export const withArtifacts = "debian-12-artifacts";
 
 const imageId = (image: string): number | undefined => {
   const found = /^snapshot-(\d+)$/.exec(image);
@@ -29,10 +19,6 @@ export function imageLowers(site: Site, image: string): string[] {
   if (!fs.existsSync(folder)) throw new CloudError("not_found", `the snapshot ${image} has no data`);
   return [folder];
 }
-
-/** nspawn's arguments for what an image brings besides. */
-export const imageBinds = (_site: Site, image: string): string[] =>
-  image === withArtifacts ? [`--bind-ro=${cacheDir()}:${artifactMount}`] : [];
 
 /** What belongs to one server alone, and a real image is cleaned of. */
 const ofTheServer = ["etc/machine-id", "var/lib/cloud/instance/boot-finished"];

@@ -1,12 +1,15 @@
 import { spawn } from "node:child_process";
 import * as http from "node:http";
 import type { Server } from "node:net";
+import { locations } from "../catalogue";
 import { ip, namespacePath } from "./namespaces";
 
 /** What a server can learn of itself (docs.hetzner.cloud/reference/cloud#description/server-metadata). */
 export interface Metadata {
   id: number;
   name: string;
+  /** As `fsn1`. */
+  location?: string;
   publicIpv4?: string;
   userData: string;
 }
@@ -40,21 +43,27 @@ function openInside(namespace: string): Promise<Server> {
   });
 }
 
+/** What the service says of a server; its data centre is the first one of its location. */
+function facts(server: Metadata): Record<string, string> {
+  const known = {
+    "instance-id": String(server.id),
+    hostname: server.name,
+    "public-ipv4": server.publicIpv4,
+    "availability-zone": server.location && `${server.location}-dc1`,
+    region: server.location && zoneOf(server.location),
+  };
+  return Object.fromEntries(Object.entries(known).flatMap(([key, value]) => (value ? [[key, value]] : [])));
+}
+
+const zoneOf = (location: string): string | undefined => locations.find(({ name }) => name === location)?.network_zone;
+
 function answer(path: string, server: Metadata): string | undefined {
-  switch (path) {
-    case "/hetzner/v1/metadata":
-      return `instance-id: ${server.id}\nhostname: ${server.name}\npublic-ipv4: ${server.publicIpv4 ?? ""}\n`;
-    case "/hetzner/v1/metadata/instance-id":
-      return String(server.id);
-    case "/hetzner/v1/metadata/hostname":
-      return server.name;
-    case "/hetzner/v1/metadata/public-ipv4":
-      return server.publicIpv4;
-    case "/hetzner/v1/userdata":
-      return server.userData;
-    default:
-      return undefined;
-  }
+  const all = facts(server);
+  if (path === "/hetzner/v1/userdata") return server.userData;
+  if (path !== "/hetzner/v1/metadata") return all[/^\/hetzner\/v1\/metadata\/([a-z0-9-]+)$/.exec(path)?.[1] ?? ""];
+  return Object.entries(all)
+    .map(([key, value]) => `${key}: ${value}\n`)
+    .join("");
 }
 
 /** The metadata service: in every router, it tells who asks by the address that he asks from. */

@@ -13,10 +13,10 @@ import {
 } from "../../../components/host/nspawn/container";
 import { poll, readIfThere, withLock } from "../../../components/host/nspawn/process";
 import { unpackedRootfs } from "../../../components/host/nspawn/store";
-import { CloudError, FirewallRule, PrivateNet, ServerSpec } from "../backend";
+import { CloudError, FirewallRule, ServerSpec } from "../backend";
 import { fillDisk } from "./disk";
 import { applyFirewalls } from "./firewall";
-import { imageBinds, imageLowers, tidyImages } from "./images";
+import { imageLowers, tidyImages } from "./images";
 import { connect } from "./internet";
 import { makeNamespace, namespacePath, removeNamespace } from "./namespaces";
 import { join, leave } from "./networks";
@@ -108,7 +108,7 @@ export function powerOn(site: Site, id: number): Promise<void> {
       hostname: readIfThere(path.join(place.upper, "etc/hostname"))?.trim() ?? server.name,
       lowers: await lowersOf(site, server),
       network: [`--network-namespace-path=${namespacePath(namespace)}`],
-      binds: [`--bind=${place.disks}:/dev/disk`, ...imageBinds(site, server.image)],
+      binds: [`--bind=${place.disks}:/dev/disk`],
       limits: {},
     });
     let missed = 0;
@@ -171,7 +171,7 @@ export async function deleteServer(site: Site, id: number): Promise<void> {
   applyAll(site);
 }
 
-/** Changes what is known of a server, and its links as far as it runs. */
+/** Changes what is known of a server, and its links as far as it runs: of one that is off they come with its next start. */
 export function change(
   site: Site,
   id: number,
@@ -184,9 +184,6 @@ export function change(
   if (isRunning(site, id)) join(site, ownerName(id), namespaceOf(site, id), server.private);
   else leave(site, ownerName(id), (network) => !server.private.some(({ networkId }) => networkId === network));
 }
-
-/** Interfaces in private networks: of a server that is off they come with its next start. */
-export const setPrivate = (site: Site, id: number, nets: PrivateNet[]): void => change(site, id, { private: nets });
 
 function applyAll(site: Site): void {
   const servers = listObjects(site, "server").flatMap((id) => readObject<ServerObject>(site, "server", id) ?? []);
