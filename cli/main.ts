@@ -17,6 +17,9 @@ const usage = `usage: npm run <verb> [-- options]
   scan       let scanners look at a stack's rendered objects   --stack NAME
   rehearse   try a stack's platform on a throwaway API server     --stack NAME
   vault      hand over and rotate its keys, snapshots, restore    status | hand-over | ...
+  backup     keep what the repository can not make anew        --to STORE | ls | verify
+  restore    get a lost stack back from a backup alone         --from STORE --backup ID --lost
+  standby    keep a stack ready to take another one's place    sync | promote
   bench      time up, up again, preview and destroy
   test       run the tests: [static] [unit] [policies] [scanners] [engine] [e2e]   --grep TEXT
 
@@ -67,6 +70,9 @@ async function dispatch(verb: string | undefined, argv: string[]): Promise<numbe
   if (verb === "vault") return (await import("./vault")).vault(argv);
   if (verb === "artifacts") return (await import("./artifacts")).artifacts(argv);
   if (verb === "access") return (await import("./access")).access(argv);
+  if (verb === "backup") return (await import("./backup")).backup(argv);
+  if (verb === "restore") return (await import("./restore")).restore(argv);
+  if (verb === "standby") return (await import("./standby")).standby(argv);
   if (verb === "orphans") return (await import("./orphans")).orphans(argv);
   if (verb === "drift") return (await import("./drift")).drift(argv);
   if (verb === "seal") return (await import("./seal")).seal(argv);

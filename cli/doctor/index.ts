@@ -6,6 +6,7 @@ import { kubeconfigFile } from "../paths";
 import { chosenStack, savedReport } from "../stack";
 import { readStatus } from "../status";
 import { table } from "../ui";
+import { checkBackups } from "./backup";
 import { checkClocks } from "./clocks";
 import { checkCluster } from "./cluster";
 import { checkComputer, checkStack } from "./computer";
@@ -17,7 +18,7 @@ export type { Finding, Level } from "./finding";
 /** Everything that is looked at, from the bottom up: what fails first is usually the cause of what fails below it. */
 export async function examine(stack: string): Promise<Finding[]> {
   const { settings, findings } = checkStack(stack);
-  const below = [...findings, ...checkComputer()];
+  const below = [...findings, ...checkComputer(), ...(settings ? checkBackups(stack, settings) : [])];
   if (!settings || !fs.existsSync(kubeconfigFile(stack))) {
     return settings
       ? [...below, broken("stack", `${stack} is not up`, `Run \`npm run up -- --stack ${stack}\`.`)]

@@ -75,3 +75,18 @@ function withoutTies(resource: StateResource, kept: Set<string>): StateResource 
     ...(resource.type === rootType && { outputs: {} }),
   };
 }
+
+/**
+ * One stack's keys and passwords as another's, so that clients trust the one as they trust the other. Nothing of a cloud comes
+ * along: that is the first one's, and stays so.
+ */
+export function forAnotherStack(checkpoint: Checkpoint, from: string, to: string): Checkpoint {
+  const mine = JSON.parse(
+    JSON.stringify(checkpoint)
+      .replaceAll(`"urn:pulumi:${from}::`, `"urn:pulumi:${to}::`)
+      // The root's name has the stack's in it.
+      .replaceAll(`::pulumi:pulumi:Stack::groundwork-${from}"`, `::pulumi:pulumi:Stack::groundwork-${to}"`),
+  ) as Checkpoint;
+  const resources = (mine.deployment.resources ?? []).filter((resource) => !fromCloud(resource));
+  return { ...mine, deployment: { ...mine.deployment, resources } };
+}

@@ -1,26 +1,20 @@
 import { parseArgs } from "node:util";
 import { artifactsOf } from "../../stacks/parts";
 import { type BackupStore, listStacks, type Summary } from "../../components/backup";
-import type { Settings } from "../../stacks/settings";
 import { ensureArtifacts } from "../artifacts";
 import { checkBackup, chooseBackup } from "../backup";
 import { storeOf } from "../backup/last";
-import type { Manifest } from "../backup/manifest";
 import { readPassphrase } from "../backup/passphrase";
-import type { Engine } from "../engine";
-import { loginOf } from "../kube";
 import { kubeconfigFile } from "../paths";
 import { checkMachine, checkSettings, openEngine } from "../prepare";
 import { chosenStack, savedReport } from "../stack";
 import { ask, say, UserError } from "../ui";
-import { up } from "../up";
 import { openCluster } from "../vault/cluster";
 import { refuseOlder, sayChanges } from "./compare";
-import { upCluster, upQuietly } from "./bring-up";
-import { joinVaultToDatabases, putObjects, restoreDatabases, restoreVault, type Target } from "./data";
 import { Progress } from "./progress";
 import { prove } from "./prove";
-import { forgetCluster, ownCluster, readPart, remainingServers } from "./state";
+import { rebuild } from "./rebuild";
+import { ownCluster } from "./state";
 
 export const restoreUsage = `usage: npm run restore -- --stack NAME [--from STORE] [--backup ID] [--lost] [--yes]
 
@@ -99,7 +93,8 @@ export async function restore(argv: string[]): Promise<number> {
   return 0;
 }
 
-async function findBackup(store: BackupStore, stack: string, id: string | undefined): Promise<Summary> {
+/** The backup of that id, or the newest. @throws UserError where the store has none of the stack */
+export async function findBackup(store: BackupStore, stack: string, id: string | undefined): Promise<Summary> {
   const stacks = await listStacks(store);
   if (!stacks.includes(stack)) {
     const others = stacks.length > 0 ? `, only of ${stacks.join(", ")}` : "";
@@ -122,50 +117,4 @@ async function confirmLoss(stack: string, { lost, yes }: RestoreOptions): Promis
   if ((await ask(`What is left of the machines of ${stack} is deleted. Type the stack's name to go on: `)) !== stack) {
     throw new UserError("nothing was changed: the name was not given (without a terminal, add --yes)");
   }
-}
-
-interface Rebuild {
-  engine: Engine;
-  stack: string;
-  settings: Settings;
-  store: BackupStore;
-  manifest: Manifest;
-  progress: Progress;
-}
-
-/** From no machine to a stack that serves its data. Each step is noted when it is done, and may be done again. */
-async function rebuild({ engine, stack, settings, store, manifest, progress }: Rebuild): Promise<void> {
-  await progress.once("state", () => forgetCluster(engine, stack, settings, () => readPart(store, manifest, "state")));
-  await progress.once("cluster", async () => upCluster(engine, stack, settings, await remainingServers(engine, stack)));
-  await putDataBack({ engine, stack, settings, store, manifest, progress });
-  await progress.once("serving", async () => {
-    if ((await up({ stack, yes: true })) !== 0) throw new UserError(`${stack} has its data back and is not all ready`);
-  });
-}
-
-/** Fills a cluster that is empty, while nothing in it serves. */
-export async function putDataBack({ engine, stack, settings, store, manifest, progress }: Rebuild): Promise<void> {
-  const stop = new AbortController();
-  const target: Target = {
-    cluster: openCluster(kubeconfigFile(stack), stack),
-    login: loginOf(kubeconfigFile(stack)),
-    store,
-    manifest,
-    signal: stop.signal,
-  };
-  await progress.once("objects", () => putObjects(target));
-  const platform = upQuietly(engine, stack, settings);
-  const data = Promise.all([
-    progress.once("vault", () => restoreVault(target)),
-    progress.once("database", () => restoreDatabases(target)),
-  ]);
-  data.catch(() => engine.kill("SIGINT"));
-  platform.catch((error: unknown) => stop.abort(error));
-  const [built, filled] = await Promise.allSettled([platform, data]);
-  // What failed first has stopped the other.
-  if (filled.status === "rejected" && !stop.signal.aborted) throw filled.reason;
-  if (built.status === "rejected")
-    throw filled.status === "rejected" && !stop.signal.aborted ? filled.reason : built.reason;
-  if (filled.status === "rejected") throw filled.reason;
-  await progress.once("login", () => joinVaultToDatabases(target));
 }

@@ -20,7 +20,8 @@ export async function prove(cluster: AdminCluster, report: StackReport, manifest
     throw new UserError(["the restore is not proved:", ...wrong.map((line) => `  ${line}`)].join("\n"));
 }
 
-async function proveVault(cluster: AdminCluster, { vault }: Manifest): Promise<string[]> {
+/** One line for each thing that Vault has not. */
+export async function proveVault(cluster: AdminCluster, { vault }: Manifest): Promise<string[]> {
   if (!vault) return [];
   const wrong = await vaultDifferences(cluster, vault);
   if (wrong.length === 0)

@@ -10,7 +10,7 @@ import type { Engine } from "../engine";
 import { stateFolder, writeAtomically } from "../paths";
 import { forgetOutputs } from "../stack";
 import { say, UserError } from "../ui";
-import { type Checkpoint, fromCloud, isServer, knowsCluster, withoutCluster } from "./former-state";
+import { type Checkpoint, forAnotherStack, fromCloud, isServer, knowsCluster, withoutCluster } from "./former-state";
 import { removeLocalMachines } from "./machines";
 import { formerStateFile } from "./progress";
 
@@ -25,36 +25,41 @@ export async function ownCluster(engine: Engine, stack: string): Promise<boolean
   return knowsCluster(JSON.parse(await exportState(engine, stack)) as Checkpoint);
 }
 
+/** Where a state is found that is not in the backend: in a backup of this stack, or of the one that it stands by for. */
+export interface KeptState {
+  of: string;
+  read: () => Promise<Buffer>;
+}
+
 /**
  * Has the backend know the stack's keys and passwords, and nothing that runs. They come from the backend where it has the
  * stack, else from the backup. What the backend had is kept beside.
  */
-export async function forgetCluster(
-  engine: Engine,
-  stack: string,
-  settings: Settings,
-  fromBackup: () => Promise<Buffer>,
-): Promise<void> {
+export async function forgetCluster(engine: Engine, stack: string, settings: Settings, kept: KeptState): Promise<void> {
   const own = (await engine.exists(stack)) ? await exportState(engine, stack) : undefined;
   // An empty stack, as a run that was ended early leaves it, knows nothing.
   const known = own !== undefined && ((JSON.parse(own) as Checkpoint).deployment.resources ?? []).length > 1;
-  const checkpoint = JSON.parse(known ? own : gunzipSync(await fromBackup()).toString("utf8")) as Checkpoint;
   if (known) {
     const file = formerStateFile(stack);
     writeAtomically(file, own, 0o600);
     say(`the state of before is kept: ${file}`);
   }
+  const checkpoint = withoutCluster(known ? (JSON.parse(own) as Checkpoint) : await fromBackup(stack, kept));
   if (settings.target.driver === "nspawn") {
     const gone = removeLocalMachines(stack);
     if (gone.length > 0) say(`taken away what was left of ${gone.join(", ")}`);
   }
   forgetOutputs(stack);
   await engine.prepare(stack);
-  await importState(engine, stack, withoutCluster(checkpoint));
+  await importState(engine, stack, checkpoint);
   // The state's secrets are encrypted with the salt that it came with.
   fs.rmSync(path.join(stateFolder("project"), `Pulumi.${stack}.yaml`), { force: true });
-  const config = await engine.prepare(stack);
-  await askCloud(engine, stack, config, withoutCluster(checkpoint));
+  await askCloud(engine, stack, await engine.prepare(stack), checkpoint);
+}
+
+async function fromBackup(stack: string, { of, read }: KeptState): Promise<Checkpoint> {
+  const text = gunzipSync(await read()).toString("utf8");
+  return of === stack ? (JSON.parse(text) as Checkpoint) : forAnotherStack(JSON.parse(text) as Checkpoint, of, stack);
 }
 
 async function importState(engine: Engine, stack: string, checkpoint: Checkpoint): Promise<void> {

@@ -112,7 +112,7 @@ export async function waitUntilOpen(cluster: AdminCluster, signal: AbortSignal):
     const health = await cluster.vault().health();
     if (!health.initialized || health.sealed) throw new Error("Vault is sealed: see docs/runbooks/vault-sealed.md");
     // Not before the accounts of the snapshot are known is it the snapshot's.
-    await (await loginToVault(cluster, "keeper")).write("auth/token/revoke-self");
+    await loginToVault(cluster, "snapshots");
   });
 }
 

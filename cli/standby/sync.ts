@@ -1,0 +1,68 @@
+import { artifactsOf } from "../../stacks/parts";
+import type { Settings } from "../../stacks/settings";
+import { ensureArtifacts } from "../artifacts";
+import { checkBackup } from "../backup";
+import { storeOf } from "../backup/last";
+import { readPassphrase } from "../backup/passphrase";
+import { loginOf } from "../kube";
+import { kubeconfigFile } from "../paths";
+import { checkMachine, checkSettings, openEngine } from "../prepare";
+import { findBackup } from "../restore";
+import { refuseOlder } from "../restore/compare";
+import { joinVaultToDatabases, restoreDatabases, type Target } from "../restore/data";
+import { Progress } from "../restore/progress";
+import { proveVault } from "../restore/prove";
+import { rebuild } from "../restore/rebuild";
+import { ownCluster } from "../restore/state";
+import { say, UserError } from "../ui";
+import { openCluster } from "../vault/cluster";
+import { lastSync, noteSync } from "./notes";
+import { refreshSealingKeys, refreshVault } from "./refresh";
+
+/** The stack that this one stands by for. @throws UserError where it is no standby */
+export function primaryStack(stack: string, { standby }: Settings): string {
+  if (!standby) throw new UserError(`${stack} is no standby: its file says nothing of groundwork:standby`);
+  if (standby.promoted)
+    throw new UserError(`${stack} was promoted and serves: a sync would undo what was written since`);
+  if (standby.of === stack) throw new UserError(`${stack} can't stand by for itself`);
+  return standby.of;
+}
+
+/** `standby sync`: the first time from no machine to a filled stack, afterwards the data only. */
+export async function sync(stack: string, options: { from?: string; backup?: string }): Promise<number> {
+  const settings = checkSettings(stack);
+  const of = primaryStack(stack, settings);
+  const began = Date.now();
+  const store = storeOf(settings.backup, options.from);
+  const begun = Progress.of(stack);
+  const manifest = await checkBackup(store, await findBackup(store, of, begun?.id ?? options.backup), readPassphrase());
+  refuseOlder(manifest);
+  const engine = await openEngine();
+  await ensureArtifacts(artifactsOf(settings));
+  await checkMachine(stack, settings);
+  const there = !begun && (await ownCluster(engine, stack));
+  if (there && lastSync(stack)?.id === manifest.id) {
+    say(`${stack} has ${of} as of ${manifest.taken} already: there is no newer backup`);
+    return 0;
+  }
+  if (!there) {
+    const progress = begun ?? Progress.begin(stack, manifest.id, store.place);
+    await rebuild({ engine, stack, settings, store, manifest, progress });
+    progress.end();
+  } else {
+    const cluster = openCluster(kubeconfigFile(stack), stack);
+    const login = loginOf(kubeconfigFile(stack));
+    const target: Target = { cluster, login, store, manifest, signal: new AbortController().signal };
+    await refreshSealingKeys(target);
+    await refreshVault(target, stack);
+    await restoreDatabases(target);
+    await joinVaultToDatabases(target);
+  }
+  const wrong = await proveVault(openCluster(kubeconfigFile(stack), stack), manifest);
+  if (wrong.length > 0) throw new UserError(wrong.join("\n"));
+  noteSync(stack, { of, id: manifest.id, taken: manifest.taken, ...(manifest.row && { row: manifest.row }) });
+  const age = Math.round((Date.now() - Date.parse(manifest.taken)) / 1000);
+  process.stdout.write(`${stack} stands by with ${of} as of ${manifest.taken}, ${age} s ago\n`);
+  process.stdout.write(`sync: ${Math.round((Date.now() - began) / 1000)} s\n`);
+  return 0;
+}
