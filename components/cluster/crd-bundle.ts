@@ -56,7 +56,7 @@ export class CrdBundle extends pulumi.ComponentResource {
     super("groundwork:cluster:CrdBundle", name, {}, opts);
     const { server, serverReady } = args.cluster;
     const definitions = crdFile(args.manifest);
-    const source = deliver(`${name}-file`, server, definitions, { parent: this });
+    const source = deliver(`${name}-file`, server, { name, ...definitions }, { parent: this });
     const applied = remoteScript(
       `${name}-apply`,
       {
