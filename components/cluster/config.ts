@@ -26,12 +26,16 @@ export interface NodePlan {
   role: "server" | "agent";
   /** The machine has no say over connection tracking: a container. */
   sharesKernel: boolean;
+  /** Labels of the Node besides Kubernetes's own; keys that a kubelet may set itself. @default none */
+  labels?: Record<string, string>;
 }
 
 /** The cluster as the planners see it. */
 export interface ClusterPlan extends ClusterSettings {
-  /** Servers first; where there is no cluster yet, the first one begins it. */
+  /** The servers; where there is no cluster yet, the first one begins it. Agents may stand behind them. */
   nodes: NodePlan[];
+  /** Number of all nodes, agents included. @default as many as `nodes` */
+  size?: number;
   /** Where a balancer stands before the API servers: its address for people, and the one for nodes. */
   api?: { address: string; inside: string };
   /** A cloud's own controller initialises the nodes. @default K3s's own does */
@@ -69,6 +73,10 @@ function nodeConfig(plan: ClusterPlan, node: NodePlan): Record<string, unknown> 
   return {
     "node-name": node.name,
     "node-ip": node.address,
+    // Taken when the node registers: docs.k3s.io/cli/agent.
+    ...(Object.keys(node.labels ?? {}).length > 0
+      ? { "node-label": Object.entries(node.labels!).map(([key, value]) => `${key}=${value}`) }
+      : {}),
     // CIS 4.2.6: the kubelet refuses to start on a kernel that is not set up as the baseline does it.
     "protect-kernel-defaults": true,
     "kubelet-arg": [

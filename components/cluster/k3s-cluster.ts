@@ -10,7 +10,7 @@ import { apiServer, ClusterPlan, NodePlan } from "./config";
 import { CrdBundle } from "./crd-bundle";
 import type { CachedFile } from "./crd-file";
 import { kubeconfigScript, Tokens } from "./install";
-import { Nodes } from "./nodes";
+import { nodePlan, Nodes } from "./nodes";
 import { ClusterSettings, clusterSchema } from "./settings";
 import { chooseRelease } from "./versions";
 
@@ -58,7 +58,7 @@ export class K3sCluster extends pulumi.ComponentResource {
     const release = chooseRelease(settings.version);
     if (release === undefined) throw new Error(`the catalogue has no K3s release of Kubernetes ${settings.version}`);
     const names = k3sEntries(release);
-    const plan = planOf([...servers, ...agents], settings, args);
+    const plan = planOf(servers.map(nodePlan), hosts.length, settings, args);
     const serverToken = token(`${name}-server-token`, this);
     const nodes = new Nodes(
       name,
@@ -152,17 +152,17 @@ function definedOnly(args: K3sClusterArgs): Partial<ClusterSettings> {
   );
 }
 
-/** The plan, once the machines' addresses are known. */
-function planOf(hosts: Host[], settings: ClusterSettings, args: K3sClusterArgs): pulumi.Output<ClusterPlan> {
+/** The plan, once the servers' addresses are known: none of them waits for an agent's machine. */
+function planOf(
+  servers: pulumi.Output<NodePlan>[],
+  size: number,
+  settings: ClusterSettings,
+  args: K3sClusterArgs,
+): pulumi.Output<ClusterPlan> {
   const { unrestricted = [], api, cloud } = args;
-  const nodes = hosts.map(({ name, role, address, sharesKernel }) =>
-    pulumi
-      .all([address, sharesKernel ?? false])
-      .apply(([at, shares]): NodePlan => ({ name, role, address: at, sharesKernel: shares })),
-  );
   const balancer = api === undefined ? undefined : { address: api.address, inside: api.inside };
-  return pulumi.all([pulumi.all(nodes), pulumi.output(balancer)]).apply(([all, at]) => ({
-    ...{ ...settings, unrestricted, nodes: all },
+  return pulumi.all([pulumi.all(servers), pulumi.output(balancer)]).apply(([nodes, at]) => ({
+    ...{ ...settings, unrestricted, nodes, size },
     ...(at === undefined ? {} : { api: at }),
     ...(cloud === undefined ? {} : { cloud }),
   }));

@@ -27,6 +27,13 @@ export interface NodesArgs {
   cluster: pulumi.Resource;
 }
 
+/** A host as the planners see it, once its machine is ready. */
+export const nodePlan = ({ name, role, address, sharesKernel, labels }: Host): pulumi.Output<NodePlan> =>
+  pulumi.all([address, sharesKernel ?? false]).apply(([at, shares]) => ({
+    ...{ name, role, address: at, sharesKernel: shares },
+    ...(labels === undefined ? {} : { labels }),
+  }));
+
 /**
  * The resources of the nodes, and how they wait for each other. A value is known once what it says is so:
  *
@@ -179,7 +186,5 @@ export class Nodes {
     return this.delivered(node, host).apply(([at]) => ({ path: at!, sha256, version }));
   }
 
-  private self(host: Host): pulumi.Output<NodePlan> {
-    return this.args.plan.apply((all) => all.nodes.find(({ name }) => name === host.name)!);
-  }
+  private self = nodePlan;
 }

@@ -14,7 +14,7 @@ export const lastPatches = "groundwork/last-patches";
  */
 export function patchScript(plan: ClusterPlan, node: NodePlan, day: string): string {
   const { reboot, healthTimeout } = plan.upgrade;
-  const alone = plan.nodes.length === 1;
+  const alone = (plan.size ?? plan.nodes.length) === 1;
   const restart = alone
     ? `echo "${node.name} asks for a restart, and there is no other machine to see it come back from: restart it by hand" >&2`
     : `systemd-run --quiet --on-active=2 systemctl reboot; echo "${node.name} restarts $(cat /proc/sys/kernel/random/boot_id)"; return 0`;

@@ -75,7 +75,7 @@ export function serviceFunctions(plan: ClusterPlan, node: NodePlan): string {
   const { drain, drainTimeout } = plan.upgrade;
   const server = node.role === "server";
   // With nowhere to go, pods stay: K3s restarts without them.
-  const moves = drain && plan.nodes.length > 1;
+  const moves = drain && (plan.size ?? plan.nodes.length) > 1;
   return `
 ${drainFunctions}
 others_suffice() { # whether etcd keeps its majority while this server is away
