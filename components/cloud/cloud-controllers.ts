@@ -1,6 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import * as k8s from "@pulumi/kubernetes";
 import type { CloudAccess } from "../host";
+import { prefixOf } from "../host/hcloud/plan";
 import { Foundation, knownName, PlatformNamespace, ResourceNeeds } from "../workload";
 import { makeNodeController } from "./node-controller";
 import { smallResources } from "./pods";
@@ -64,7 +65,7 @@ export class CloudControllers extends pulumi.ComponentResource {
         { namespace: this.namespace, cloud, token, labels: args.labels ?? stackLabel(), resources },
         here,
       );
-      const driver = makeVolumeNode("hcloud-csi-node", { foundation, location: cloud.location, resources }, here);
+      const driver = makeVolumeNode("hcloud-csi-node", { foundation, resources }, here);
       const served = pulumi.all([controller.ready, driver.ready]).apply((uids) => uids.join(" "));
       this.storageClass = makeStorageClasses(`${name}-volumes`, this.namespace, volumes, served, here);
       ready.push(served);
@@ -90,5 +91,5 @@ export class CloudControllers extends pulumi.ComponentResource {
   }
 }
 
-/** A label's value in the cloud is at most 63 characters long. */
-const stackLabel = (): Record<string, string> => ({ "groundwork-stack": pulumi.getStack().slice(0, 63) });
+/** As everything in the cloud that the stack makes is labelled. */
+const stackLabel = (): Record<string, string> => ({ "groundwork-stack": prefixOf(pulumi.getStack()) });

@@ -29,7 +29,10 @@ export const nodeControllerArguments = [
 ];
 
 /** Settings of upstream's program, as it documents them. */
-export const nodeControllerEnv = (cloud: CloudAccess, tokenFile: string): Record<string, pulumi.Input<string>> => ({
+export const nodeControllerEnv = <T extends pulumi.Input<string>>(
+  cloud: { endpoint?: string; network: T },
+  tokenFile: string,
+): Record<string, T | string> => ({
   HCLOUD_TOKEN_FILE: tokenFile,
   ...(cloud.endpoint !== undefined && { HCLOUD_ENDPOINT: cloud.endpoint }),
   HCLOUD_NETWORK: cloud.network,

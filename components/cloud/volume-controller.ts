@@ -20,12 +20,24 @@ export interface VolumeControllerArgs {
 export const socketFolder = "/run/csi";
 export const socketPath = `${socketFolder}/socket`;
 
-/** Settings that the driver has in common on nodes and in the controller. */
-export const driverEnv = (location: string): Record<string, string> => ({
-  CSI_ENDPOINT: `unix://${socketPath}`,
-  ENABLE_METRICS: "false",
+/** Settings that both halves of the driver take. */
+export const driverEnv: Record<string, string> = { CSI_ENDPOINT: `unix://${socketPath}`, ENABLE_METRICS: "false" };
+
+/** Settings of the half that talks to the cloud, as upstream documents them. */
+export const volumeControllerEnv = (
+  cloud: Pick<CloudAccess, "endpoint" | "location">,
+  tokenFile: string,
+  labels: Record<string, string>,
+): Record<string, string> => ({
+  ...driverEnv,
+  HCLOUD_TOKEN_FILE: tokenFile,
+  ...(cloud.endpoint !== undefined && { HCLOUD_ENDPOINT: cloud.endpoint }),
   // Without, the driver asks the machine's metadata service.
-  HCLOUD_VOLUME_DEFAULT_LOCATION: location,
+  HCLOUD_VOLUME_DEFAULT_LOCATION: cloud.location,
+  // By them a destroy tells the stack's volumes from others.
+  HCLOUD_VOLUME_EXTRA_LABELS: Object.entries(labels)
+    .map(([key, value]) => `${key}=${value}`)
+    .join(","),
 });
 
 /**
@@ -68,43 +80,42 @@ function driver({ namespace, cloud, token, labels, resources }: VolumeController
     image: namespace.foundation.artifacts.image("hcloud-csi-driver"),
     command: ["/bin/hcloud-csi-driver"],
     args: ["-controller"],
-    env: {
-      ...driverEnv(cloud.location),
-      HCLOUD_TOKEN_FILE: token.file,
-      ...(cloud.endpoint !== undefined && { HCLOUD_ENDPOINT: cloud.endpoint }),
-      // By them a destroy tells the stack's volumes from others.
-      HCLOUD_VOLUME_EXTRA_LABELS: Object.entries(labels)
-        .map(([key, value]) => `${key}=${value}`)
-        .join(","),
-    },
+    env: volumeControllerEnv(cloud, token.file, labels),
     files: [token.mount],
     resources,
     probes: { startup: alive, liveness: { ...alive, failures: 5 }, readiness: alive },
   };
 }
 
+/** What upstream's manifest tells the sidecars, besides where they meet. */
+export const sidecarArguments = {
+  "csi-attacher": ["--default-fstype=ext4"],
+  "csi-provisioner": [
+    "--default-fstype=ext4",
+    "--extra-create-metadata",
+    "--feature-gates=Topology=true",
+    "--strict-topology",
+  ],
+  "csi-resizer": [],
+};
+
 /** Kubernetes' own programs beside the driver; only it sees the cloud's token. */
 function sidecars({ namespace, resources }: VolumeControllerArgs): Record<string, ServingContainerArgs> {
   const { artifacts } = namespace.foundation;
-  const sidecar = (image: string, port: number, args: string[]): ServingContainerArgs => {
+  const sidecar = (image: keyof typeof sidecarArguments, port: number): ServingContainerArgs => {
     const answers = { http: { path: "/metrics", port } };
     return {
       image: artifacts.image(image),
       command: [`/${image}`],
-      args: [`--csi-address=${socketPath}`, `--http-endpoint=:${port}`, ...args],
+      args: [`--csi-address=${socketPath}`, `--http-endpoint=:${port}`, ...sidecarArguments[image]],
       resources,
       probes: { startup: answers, liveness: answers, readiness: answers },
     };
   };
   return {
-    "csi-attacher": sidecar("csi-attacher", cloudPorts.attacher, ["--default-fstype=ext4"]),
-    "csi-provisioner": sidecar("csi-provisioner", cloudPorts.provisioner, [
-      "--default-fstype=ext4",
-      "--extra-create-metadata",
-      "--feature-gates=Topology=true",
-      "--strict-topology",
-    ]),
-    "csi-resizer": sidecar("csi-resizer", cloudPorts.resizer, []),
+    "csi-attacher": sidecar("csi-attacher", cloudPorts.attacher),
+    "csi-provisioner": sidecar("csi-provisioner", cloudPorts.provisioner),
+    "csi-resizer": sidecar("csi-resizer", cloudPorts.resizer),
     "liveness-probe": livenessProbe(namespace, resources),
   };
 }

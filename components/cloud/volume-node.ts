@@ -20,7 +20,7 @@ export const driverName = "csi.hetzner.cloud";
 
 const kubelet = "/var/lib/kubelet";
 const registered = "/registration";
-/** Where a machine asks who it is; the driver has no other way to its server's id. */
+/** Where a machine asks who and where it is; the driver has no other way to its server's id. */
 const metadataService = "169.254.169.254/32";
 
 /**
@@ -30,7 +30,7 @@ const metadataService = "169.254.169.254/32";
  */
 export function makeVolumeNode(
   name: string,
-  args: { foundation: Foundation; location: string; resources: ResourceNeeds },
+  args: { foundation: Foundation; resources: ResourceNeeds },
   opts: pulumi.CustomResourceOptions,
 ): { ready: pulumi.Output<string> } {
   const pods = { "app.kubernetes.io/name": name };
@@ -64,11 +64,7 @@ export function makeVolumeNode(
   return { ready: set.metadata.uid };
 }
 
-function planPod({
-  foundation,
-  location,
-  resources,
-}: Parameters<typeof makeVolumeNode>[1]): k8s.types.input.core.v1.PodSpec {
+function planPod({ foundation, resources }: Parameters<typeof makeVolumeNode>[1]): k8s.types.input.core.v1.PodSpec {
   const container = (name: string, image: string, rest: Partial<Container>): Container => ({
     name,
     image: foundation.artifacts.image(image).ref,
@@ -93,7 +89,7 @@ function planPod({
       container("driver", "hcloud-csi-driver", {
         command: ["/bin/hcloud-csi-driver"],
         args: ["-node"],
-        env: Object.entries(driverEnv(location)).map(([key, value]) => ({ name: key, value })),
+        env: Object.entries(driverEnv).map(([key, value]) => ({ name: key, value })),
         // Mounts must reach the machine, and its block devices be seen.
         securityContext: { privileged: true, allowPrivilegeEscalation: true, capabilities: undefined },
         volumeMounts: [
