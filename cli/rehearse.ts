@@ -3,6 +3,7 @@ import * as os from "node:os";
 import * as path from "node:path";
 import { openArtifacts } from "../artifacts";
 import { ApiServer, startApiServer } from "../standins/rehearsal/apiserver";
+import { type Emulator, startEmulator } from "../standins/cloud/main";
 import { SimulatedNodes, simulateNodes } from "../standins/rehearsal/nodes";
 import { artifactsOf } from "../stacks/parts";
 import { ensureArtifacts } from "./artifacts";
@@ -11,23 +12,32 @@ import { checkSettings, openEngine } from "./prepare";
 import { chosenStack } from "./stack";
 import { say, step } from "./ui";
 
+/** What a rehearsal stands on, besides the engine. */
+interface Stage {
+  stack: string;
+  server: ApiServer;
+  nodes: SimulatedNodes;
+  /** Stand-in of the cloud that the stack orders its machines from; it makes objects and no machines. */
+  cloud: Emulator;
+  folder: string;
+}
+
 /**
  * A stack's platform on a throwaway API server with simulated nodes: the real engine, program, policies, API validation and
- * admission, but no machine and no running pod. Its state is its own and goes with it.
+ * admission, and what it orders from a cloud at that one's stand-in, but no machine and no running pod. Its state is its own and
+ * goes with it.
  */
 export class Rehearsal {
   readonly server: ApiServer;
+  readonly cloud: Emulator;
   readonly engine: Engine;
-  private readonly nodes: SimulatedNodes;
-  private readonly folder: string;
-  private readonly stack: string;
+  private readonly stage: Stage;
 
-  private constructor(stack: string, engine: Engine, server: ApiServer, nodes: SimulatedNodes, folder: string) {
-    this.stack = stack;
+  private constructor(stage: Stage, engine: Engine) {
+    this.server = stage.server;
+    this.cloud = stage.cloud;
     this.engine = engine;
-    this.server = server;
-    this.nodes = nodes;
-    this.folder = folder;
+    this.stage = stage;
   }
 
   /** Starts the API server; the artefact cache must be filled. */
@@ -36,7 +46,8 @@ export class Rehearsal {
     const binary = openArtifacts().file("k3s").path;
     const server = await startApiServer(binary);
     const nodes = await simulateNodes(server.api);
-    for (const each of ["bin", "backend", "project"]) fs.mkdirSync(path.join(folder, each));
+    for (const each of ["bin", "backend", "project", "cloud"]) fs.mkdirSync(path.join(folder, each));
+    const cloud = await startEmulator({ folder: path.join(folder, "cloud"), backend: "paper" });
     // The cluster's custom resource definitions are applied by `k3s kubectl`, as on a machine.
     fs.symlinkSync(binary, path.join(folder, "bin", "k3s"));
     fs.writeFileSync(path.join(folder, "kubeconfig"), server.kubeconfig, { mode: 0o600 });
@@ -44,27 +55,31 @@ export class Rehearsal {
     const engine = new Engine(toolchain, {
       env: {
         GROUNDWORK_REHEARSAL: path.join(folder, "kubeconfig"),
+        HCLOUD_ENDPOINT: cloud.endpoint,
+        HCLOUD_TOKEN: cloud.token,
         PULUMI_BACKEND_URL: `file://${path.join(folder, "backend")}`,
         PATH: `${path.join(folder, "bin")}${path.delimiter}${env["PATH"]}`,
       },
       projectFolder: path.join(folder, "project"),
     });
-    return new Rehearsal(stack, engine, server, nodes, folder);
+    return new Rehearsal({ stack, server, nodes, cloud, folder }, engine);
   }
 
   /** Runs `up`, `preview`, `refresh` or `destroy` of the stack without asking. */
   async run(verb: string, args: string[] = [], options: RunOptions = {}): Promise<EngineResult> {
-    const line = [verb, "--stack", this.stack, "--non-interactive", ...args];
+    const { stack } = this.stage;
+    const line = [verb, "--stack", stack, "--non-interactive", ...args];
     if (verb !== "preview") line.push("--yes", "--skip-preview");
-    await this.engine.releaseStaleLock(this.stack);
-    return this.engine.run(this.engine.defaults(line, await this.engine.prepare(this.stack)), options);
+    await this.engine.releaseStaleLock(stack);
+    return this.engine.run(this.engine.defaults(line, await this.engine.prepare(stack)), options);
   }
 
-  /** Ends the API server and forgets everything. */
+  /** Ends the API server and the cloud's stand-in, and forgets everything. */
   async stop(): Promise<void> {
-    await this.nodes.stop();
+    await this.stage.nodes.stop();
     await this.server.stop();
-    fs.rmSync(this.folder, { recursive: true, force: true });
+    await this.cloud.stop();
+    fs.rmSync(this.stage.folder, { recursive: true, force: true });
   }
 }
 

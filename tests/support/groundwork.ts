@@ -19,6 +19,8 @@ export interface Ended {
 export class Groundwork {
   readonly stateDir: string;
   readonly stack: string;
+  /** What the commands get in their environment besides. */
+  readonly extraEnv: NodeJS.ProcessEnv = {};
 
   constructor(stack: string) {
     this.stack = stack;
@@ -27,7 +29,7 @@ export class Groundwork {
 
   get env(): NodeJS.ProcessEnv {
     const { PULUMI_BACKEND_URL: _backend, PULUMI_CONFIG_PASSPHRASE: _passphrase, ...rest } = process.env;
-    return { ...rest, GROUNDWORK_STATE_DIR: this.stateDir, GROUNDWORK_STACK: this.stack };
+    return { ...rest, GROUNDWORK_STATE_DIR: this.stateDir, GROUNDWORK_STACK: this.stack, ...this.extraEnv };
   }
 
   /** Starts a verb in a process group of its own, so that it can be killed with all that it started. */
