@@ -280,6 +280,17 @@ describe("machines of the emulated cloud", function () {
     );
   });
 
+  it("restart when they are told to from inside", async () => {
+    const started = "cut -d ' ' -f 22 /proc/1/stat";
+    const before = await ssh(started, "10.0.1.3");
+    await ssh("touch /run/before; systemctl reboot", "10.0.1.3").catch(() => "the connection went with it");
+    await until("it runs anew", async () => {
+      const now = await ssh(started, "10.0.1.3");
+      return now !== before;
+    });
+    assert.equal(await ssh("ls /run/before 2> /dev/null; ip route show default", "10.0.1.3").catch(() => ""), "");
+  });
+
   it("keep their disk over a power cut, and run for the next emulator too", async () => {
     await ssh("echo kept > /root/file; sync", "10.0.1.2");
     await cloud.powerOff(2);

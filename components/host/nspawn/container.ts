@@ -38,7 +38,12 @@ export interface ContainerSpec {
   binds: string[];
   /** Bytes, and processors; no limit when missing. */
   limits: { memory?: number; cpus?: number };
+  /** Where nspawn's exit code is left when the machine ends by itself: {@link restartCode} when it wants to be started again. */
+  exitFile?: string;
 }
+
+/** What nspawn ends with when the machine was told, inside, to restart (systemd-nspawn(1), `--keep-unit`). */
+export const restartCode = 133;
 
 /** Makes the folders that a container is started from. */
 export function makeFolders(place: Place): void {
@@ -66,7 +71,10 @@ export async function startContainer(id: string, place: Place, spec: ContainerSp
     for group in $GROUPS_TO_JOIN; do echo $$ > "$group/cgroup.procs"; done
     echo $$ > "$PID_FILE"
     exec "$@"`;
-  const mountAndRun = `mount -t overlay -o "lowerdir=$LOWER,upperdir=$UPPER,workdir=$WORK" ${nspawnName(id)} "$ROOT" && exec "$@"`;
+  const andRun = spec.exitFile
+    ? `"$@" & echo $! > "$PID_FILE"; wait $! && code=0 || code=$?; echo $code > "$EXIT_FILE"`
+    : 'exec "$@"';
+  const mountAndRun = `mount -t overlay -o "lowerdir=$LOWER,upperdir=$UPPER,workdir=$WORK" ${nspawnName(id)} "$ROOT"\n${andRun}`;
   const log = fs.openSync(place.log, "w", 0o600);
   const child = spawn(
     "sh",
@@ -83,6 +91,7 @@ export async function startContainer(id: string, place: Place, spec: ContainerSp
           .filter((group) => fs.existsSync(group))
           .join(" "),
         PID_FILE: place.pid,
+        ...(spec.exitFile ? { EXIT_FILE: spec.exitFile } : {}),
         LOWER: spec.lowers.join(":"),
         UPPER: place.upper,
         WORK: place.work,

@@ -1,3 +1,4 @@
+import { succeeds } from "../../../components/host/nspawn/process";
 import { Backend, CloudError, FirewallRule, PrivateNet } from "../backend";
 import { deleteBalancer, healthOf, setBalancer } from "./balancers";
 import { deleteImage, makeImage } from "./images";
@@ -34,6 +35,12 @@ async function told<T>(work: () => T | Promise<T>): Promise<T> {
  * @param options.folder where everything of this cloud is kept; the same folder is the same cloud, also in another process
  */
 export async function machinesBackend(options: { folder: string }): Promise<MachinesBackend> {
+  const missing = ["ip", "losetup", "nft", "nsenter", "systemd-nspawn", "unshare"].filter(
+    (command) => !succeeds("which", command),
+  );
+  if (process.getuid?.() !== 0) throw new Error("the emulator's machines need root: run it as root");
+  if (missing.length > 0)
+    throw new Error(`the emulator's machines need commands that are missing: ${missing.join(", ")}`);
   const site = await openSite(options.folder);
   await makeInternet(site);
   const { computer, publicV4, publicV6 } = addresses(site.internet);
@@ -45,6 +52,9 @@ export async function machinesBackend(options: { folder: string }): Promise<Mach
     raise(site, network);
     await answerIn(network);
   }
+  // A machine that restarts itself gets a new network namespace, which only this process can make. Repeated by the next turn.
+  const keeper = setInterval(() => void servers.restartServers(site).catch(() => undefined), 500);
+  keeper.unref();
   return {
     computer,
     publicRange: { ipv4: publicV4, ipv6: publicV6 },
@@ -93,11 +103,13 @@ export async function machinesBackend(options: { folder: string }): Promise<Mach
 
     stop: () =>
       told(async () => {
+        clearInterval(keeper);
         await metadata.stop();
         await leaveIfEmpty(site);
       }),
     destroy: () =>
       told(async () => {
+        clearInterval(keeper);
         await metadata.stop();
         await clean(options.folder);
       }),

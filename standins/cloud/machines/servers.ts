@@ -7,6 +7,7 @@ import {
   leader,
   Place,
   removeRunFolder,
+  restartCode,
   startContainer,
   stopContainer,
   supervisor,
@@ -42,7 +43,7 @@ export const ownerName = (id: number): string => `s${id}`;
 
 const namespaceOf = (site: Site, id: number): string => `${site.mark}-s${id}`;
 
-export function placeOf(site: Site, id: number): Place & { disks: string } {
+export function placeOf(site: Site, id: number): Place & { disks: string; exit: string } {
   const inside = (name: string): string => path.join(folderOf(site, "server", id), name);
   return {
     pid: inside("pid"),
@@ -54,14 +55,28 @@ export function placeOf(site: Site, id: number): Place & { disks: string } {
     volumes: { "/var/lib/rancher": inside("rancher"), "/var/lib/kubelet": inside("kubelet") },
     /** Seen inside as /dev/disk. */
     disks: inside("disk"),
+    /** What its nspawn ended with. */
+    exit: inside("exit"),
   };
 }
 
 const read = (site: Site, id: number): ServerObject => needObject(site, "server", id);
 const write = (site: Site, server: ServerObject): void => writeObject(site, "server", server.id, server);
 
+/** Whether it was told to restart from inside, and waits for that. */
+const isRestarting = (site: Site, id: number): boolean =>
+  readIfThere(placeOf(site, id).exit)?.trim() === String(restartCode);
+
 export const isRunning = (site: Site, id: number): boolean =>
-  supervisor(machineName(site, id), placeOf(site, id)) !== undefined;
+  supervisor(machineName(site, id), placeOf(site, id)) !== undefined || isRestarting(site, id);
+
+/** Starts servers again that were told to restart from inside. */
+export async function restartServers(site: Site): Promise<void> {
+  for (const id of listObjects(site, "server").filter((one) => isRestarting(site, one))) {
+    // Asked again under the lock: it may have been switched off meanwhile.
+    await withLock(machineName(site, id), () => (isRestarting(site, id) ? boot(site, id) : undefined));
+  }
+}
 
 /** The folders that the server's disk is laid on: its root filesystem, below a snapshot when it was made from one. */
 async function lowersOf(site: Site, { id, image, rootfs }: ServerObject): Promise<string[]> {
@@ -90,36 +105,39 @@ async function fill(site: Site, server: ServerObject): Promise<void> {
   write(site, { ...server, made: true });
 }
 
-export function powerOn(site: Site, id: number): Promise<void> {
+export const powerOn = (site: Site, id: number): Promise<void> => withLock(machineName(site, id), () => boot(site, id));
+
+/** Starts the machine, unless it runs. The machine's lock is held. */
+async function boot(site: Site, id: number): Promise<void> {
   const name = machineName(site, id);
   const place = placeOf(site, id);
-  return withLock(name, async () => {
-    if (supervisor(name, place) !== undefined) return;
-    const server = read(site, id);
-    await killAll(name);
-    // A new one each time: what a machine sets in its own, such as rules, ends with it.
-    const namespace = namespaceOf(site, id);
-    removeNamespace(namespace);
-    makeNamespace(namespace);
-    plug(site, server);
-    makeGroups(name, {});
-    fs.mkdirSync(path.join(place.disks, "by-id"), { recursive: true, mode: 0o755 });
-    await startContainer(name, place, {
-      hostname: readIfThere(path.join(place.upper, "etc/hostname"))?.trim() ?? server.name,
-      lowers: await lowersOf(site, server),
-      network: [`--network-namespace-path=${namespacePath(namespace)}`],
-      binds: [`--bind=${place.disks}:/dev/disk`],
-      limits: {},
-    });
-    let missed = 0;
-    const up = await poll(limits.start, 50, () => {
-      missed = supervisor(name, place) === undefined ? missed + 1 : 0;
-      return missed >= 3 ? "dead" : leader(name, place);
-    });
-    if (typeof up === "number") return;
-    const tail = (readIfThere(place.log) ?? "").trimEnd().split("\n").slice(-15).join("\n");
-    throw new CloudError("action_failed", `server ${id} does not start; the end of ${place.log}:\n${tail}`);
+  if (supervisor(name, place) !== undefined) return;
+  const server = read(site, id);
+  await killAll(name);
+  fs.rmSync(place.exit, { force: true });
+  // A new one each time: what a machine sets in its own, such as rules, ends with it.
+  const namespace = namespaceOf(site, id);
+  removeNamespace(namespace);
+  makeNamespace(namespace);
+  plug(site, server);
+  makeGroups(name, {});
+  fs.mkdirSync(path.join(place.disks, "by-id"), { recursive: true, mode: 0o755 });
+  await startContainer(name, place, {
+    hostname: readIfThere(path.join(place.upper, "etc/hostname"))?.trim() ?? server.name,
+    lowers: await lowersOf(site, server),
+    network: [`--network-namespace-path=${namespacePath(namespace)}`],
+    binds: [`--bind=${place.disks}:/dev/disk`],
+    limits: {},
+    exitFile: place.exit,
   });
+  let missed = 0;
+  const up = await poll(limits.start, 50, () => {
+    missed = supervisor(name, place) === undefined ? missed + 1 : 0;
+    return missed >= 3 ? "dead" : leader(name, place);
+  });
+  if (typeof up === "number") return;
+  const tail = (readIfThere(place.log) ?? "").trimEnd().split("\n").slice(-15).join("\n");
+  throw new CloudError("action_failed", `server ${id} does not start; the end of ${place.log}:\n${tail}`);
 }
 
 /** Connects a machine's namespace to what it is attached to. */
@@ -132,7 +150,10 @@ function plug(site: Site, server: ServerObject): void {
 
 /** A power cut. */
 export const powerOff = (site: Site, id: number): Promise<void> =>
-  withLock(machineName(site, id), () => killContainer(machineName(site, id), placeOf(site, id)));
+  withLock(machineName(site, id), async () => {
+    await killContainer(machineName(site, id), placeOf(site, id));
+    fs.rmSync(placeOf(site, id).exit, { force: true });
+  });
 
 /** The machine's own shutdown; a power cut when that takes too long. */
 export const shutdown = (site: Site, id: number): Promise<void> =>

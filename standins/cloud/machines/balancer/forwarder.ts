@@ -39,7 +39,8 @@ export class Service {
   ) {
     this.server = net.createServer({ allowHalfOpen: true, pauseOnConnect: true }, (client) => this.pass(client));
     this.server.on("error", (error) => console.error(`port ${spec.listenPort}: ${error.message}`));
-    this.server.listen({ port: spec.listenPort, host: "::" });
+    // At all addresses that the balancer has or will have.
+    this.server.listen({ port: spec.listenPort });
   }
 
   /** Takes over which targets there are; those that stay keep their health and their connections. */
