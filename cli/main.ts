@@ -11,6 +11,7 @@ const usage = `usage: npm run <verb> [-- options]
   status     show what runs, probed from outside           --stack NAME --json
   doctor     name what is wrong and what to do             --stack NAME --json
   artifacts  list, fetch, verify or prune the outside parts
+  upgrade    take the cluster to another K3s release, or its machines to newer packages   --plan --to VERSION --os
   access     give people a kubeconfig of some hours          --help
   seal       encrypt a secret so that it can lie in git   --help
   policies   hold a stack against the policy pack, without an engine   --stack NAME --format table|json|sarif
@@ -75,6 +76,7 @@ async function dispatch(verb: string | undefined, argv: string[]): Promise<numbe
   if (verb === "standby") return (await import("./standby")).standby(argv);
   if (verb === "orphans") return (await import("./orphans")).orphans(argv);
   if (verb === "drift") return (await import("./drift")).drift(argv);
+  if (verb === "upgrade") return (await import("./upgrade")).upgrade(argv);
   if (verb === "seal") return (await import("./seal")).seal(argv);
   const { values, positionals, rest } = parse(argv);
   const options = { ...values, rest };
