@@ -161,7 +161,7 @@ export class CloudApi {
       });
     } catch (error) {
       const cause = (error as { cause?: { code?: string; message?: string } }).cause;
-      const why = cause?.code ?? cause?.message ?? (error as Error).message;
+      const why = cause?.code || cause?.message || (error as Error).message;
       throw new CloudApiError("unreachable", 0, `the cloud's API at ${this.endpoint} does not answer: ${why}`);
     }
     const text = await response.text();

@@ -1,5 +1,5 @@
 import type { Resource } from "../../stacks/cost";
-import type { CloudApi, CloudObject } from "./api";
+import { type CloudApi, CloudApiError, type CloudObject } from "./api";
 
 /** An object of the API as far as anybody here looks into it. */
 export interface AnyObject extends CloudObject {
@@ -91,9 +91,22 @@ export function resourceOf(kind: Kind, object: AnyObject, ownAddress: boolean): 
   };
 }
 
+/** The object as it is now: what was deleted before it may have let it go. Undefined where it is gone. */
+async function current(api: CloudApi, path: string): Promise<AnyObject | undefined> {
+  try {
+    const [object] = Object.values(await api.get<Record<string, AnyObject>>(path));
+    return object;
+  } catch (error) {
+    if (error instanceof CloudApiError && error.status === 404) return undefined;
+    throw error;
+  }
+}
+
 /** Deletes one object, whatever holds it: the lock of the API, a server that it is attached to. Gone already is as good. */
-export async function deleteObject(api: CloudApi, kind: Kind, object: AnyObject): Promise<void> {
-  const at = `${kind.path}/${object.id}`;
+export async function deleteObject(api: CloudApi, kind: Kind, { id }: { id: number }): Promise<void> {
+  const at = `${kind.path}/${id}`;
+  const object = await current(api, at);
+  if (!object) return;
   if (kind.lockable && (object.protection?.delete || object.protection?.rebuild)) {
     const rebuild = kind.name === "server" ? { rebuild: false } : {};
     await api.change("POST", `${at}/actions/change_protection`, { delete: false, ...rebuild });
