@@ -3,9 +3,11 @@ import * as fs from "node:fs";
 import * as path from "node:path";
 import { parse } from "yaml";
 import type { Parts } from "../artifacts/types";
+import { type Choice, choiceOfState, type StateResource } from "../components/host/choice";
 import { packConfig } from "../policies/config";
 import { checkStackFile, packSettings } from "../stacks/settings";
 import { releaseStaleLock } from "./locks";
+import { forgetChoice, keptChoice, mustChoose, settledText } from "./target";
 import { passphraseFile, root, stateDir, stateFolder, writeAtomically } from "./paths";
 
 /** The Pulumi CLI with its home folder, as the artefact cache gives it. */
@@ -91,7 +93,11 @@ interface PendingOperation {
 
 /** What is read of a stack's checkpoint. */
 interface Checkpoint {
-  deployment?: { secrets_providers?: { state?: { salt?: string } }; pending_operations?: PendingOperation[] };
+  deployment?: {
+    secrets_providers?: { state?: { salt?: string } };
+    pending_operations?: PendingOperation[];
+    resources?: StateResource[];
+  };
 }
 
 /** Types whose creation can be done again whether it had happened or not. */
@@ -145,6 +151,7 @@ export class Engine {
     if (removed.code !== 0) throw new Error(removed.stderr.trim());
     fs.rmSync(path.join(this.projectFolder, `Pulumi.${stack}.yaml`), { force: true });
     fs.rmSync(this.policyConfigFile(stack), { force: true });
+    forgetChoice(stack, this.projectFolder);
   }
 
   /** Runs one Pulumi command to its end. Ctrl-C reaches the engine, which then stops in an orderly way. */
@@ -198,9 +205,11 @@ export class Engine {
   /**
    * Makes the stack unless it exists, and returns the path of its effective configuration: the file of the
    * checkout plus the salt of this state directory's passphrase. The salt belongs to one state directory, so
-   * it stays out of the checkout. A file that carries a salt of its own is used as it is.
+   * it stays out of the checkout. A file that carries a salt of its own is used as it is, unless it leaves the driver of its machines
+   * open: then what was chosen stands in the effective configuration, so that every command and the program itself go by the same.
+   * @param choice what was chosen just now; what the stack was made with when missing
    */
-  async prepare(stack: string): Promise<string> {
+  async prepare(stack: string, choice?: Choice): Promise<string> {
     const tracked = path.join(root, `Pulumi.${stack}.yaml`);
     const text = fs.readFileSync(tracked, "utf8");
     const ownSalt = (parse(text) as { encryptionsalt?: string } | null)?.encryptionsalt !== undefined;
@@ -213,9 +222,18 @@ export class Engine {
       const made = await this.run(["-C", ownSalt ? root : project, "stack", "init", stack, "--non-interactive"]);
       if (made.code !== 0) throw new Error(`the stack ${stack} could not be made: ${made.stderr.trim()}`);
     }
-    if (ownSalt) return tracked;
-    writeAtomically(effective, `${text.trimEnd()}\nencryptionsalt: ${await this.salt(effective, stack)}\n`, 0o600);
+    const settled = mustChoose(stack) ? settledText(text, choice ?? (await this.choiceOf(stack))) : text;
+    if (ownSalt && settled === text) return tracked;
+    const salt = ownSalt ? "" : `encryptionsalt: ${await this.salt(effective, stack)}\n`;
+    writeAtomically(effective, `${settled.trimEnd()}\n${salt}`, 0o600);
     return effective;
+  }
+
+  /** What the stack's machines were made with: as it was kept or, where that was lost, by its state. */
+  async choiceOf(stack: string): Promise<Choice | undefined> {
+    const kept = keptChoice(stack, this.projectFolder);
+    if (kept || this.env["GROUNDWORK_REHEARSAL"] || !(await this.exists(stack))) return kept;
+    return choiceOfState((await this.exportState(stack)).deployment?.resources ?? []);
   }
 
   /** The stack's checkpoint as the backend has it, with its secrets encrypted. */

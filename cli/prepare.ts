@@ -1,11 +1,13 @@
 import { spawnSync } from "node:child_process";
 import * as fs from "node:fs";
 import * as path from "node:path";
+import { isLocalDriver, settle } from "../components/host/choice";
 import { preflightTarget } from "../components/host/preflight";
 import { checkStackFile, Settings } from "../stacks/settings";
 import { ensureToolchain } from "./artifacts";
 import { Engine } from "./engine";
 import { root, stateDir, stateFolder } from "./paths";
+import { keptChoice } from "./target";
 import { UserError } from "./ui";
 
 /** The engine with everything that it needs on this machine; downloads or builds it the first time. */
@@ -13,9 +15,13 @@ export async function openEngine(): Promise<Engine> {
   return new Engine(await ensureToolchain());
 }
 
-/** Reads the stack's settings. Throws one error that lists all that is wrong with them. */
-export function checkSettings(stack: string): Settings {
-  const checked = checkStackFile(path.join(root, `Pulumi.${stack}.yaml`));
+/**
+ * Reads the stack's settings. Throws one error that lists all that is wrong with them.
+ * @param choice what makes its machines, where the settings leave that open; the one that was kept with the stack when missing
+ */
+export function checkSettings(stack: string, choice = keptChoice(stack)): Settings {
+  const settled = (target: unknown): unknown => (choice === undefined ? target : settle(target, choice));
+  const checked = checkStackFile(path.join(root, `Pulumi.${stack}.yaml`), settled);
   if (checked.problems.length) {
     throw new UserError(
       ["the settings cannot be used:", ...checked.problems.map((problem) => `  ${problem}`)].join("\n"),
@@ -35,12 +41,14 @@ export async function checkMachine(stack: string, settings: Settings): Promise<v
 }
 
 /**
- * Starts again the machines of a stack that exist on disk but do not run, as after a restart of this computer.
- * The graph knows them as made, so the engine itself would not look.
+ * Starts again the machines of a stack that exist but do not run, as after a restart of this computer. The graph knows them as
+ * made, so the engine itself would not look.
  */
 export async function reviveMachines(stack: string): Promise<void> {
-  if (!fs.existsSync(path.join(stateDir(), "machines", stack))) return;
-  const tool = path.join(root, "components", "host", "nspawn", "tool.cjs");
+  const { driver } = checkSettings(stack).target;
+  if (!isLocalDriver(driver)) return;
+  if (driver === "nspawn" && !fs.existsSync(path.join(stateDir(), "machines", stack))) return;
+  const tool = path.join(root, "components", "host", driver, "tool.cjs");
   const done = spawnSync(process.execPath, [tool, "ensure", "--stack", stack], {
     cwd: root,
     stdio: ["ignore", "ignore", "pipe"],

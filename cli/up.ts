@@ -1,10 +1,16 @@
+import * as fs from "node:fs";
 import { artifactsOf } from "../stacks/parts";
 import { ensureArtifacts } from "./artifacts";
-import { Engine, stackOf } from "./engine";
+import { explainCloudErrors, readErrors } from "./cloud-errors";
+import { lookAfterServers } from "./cloud/servers";
+import { eventLog, eventLogEnvironment } from "./cost/events";
+import { Engine, type RunOptions, stackOf } from "./engine";
+import { replaceLostMachines } from "./lost-machines";
 import { chosenStack, saveOutputs } from "./stack";
 import type { StackReport } from "../stacks/report";
 import type { Settings } from "../stacks/settings";
 import { readStatus, Status, statusTable } from "./status";
+import { chooseTarget, keepChoice } from "./target";
 import { duration, logFile, say, step } from "./ui";
 import { openEngine, reviveMachines, checkMachine, checkSettings } from "./prepare";
 
@@ -24,12 +30,15 @@ export async function ready(
   stack: string,
   what: { changes: boolean },
 ): Promise<{ engine: Engine; config: string; settings: Settings }> {
-  const settings = checkSettings(stack);
+  checkSettings(stack);
   const engine = await openEngine();
+  const choice = await chooseTarget(stack, () => engine.choiceOf(stack));
+  const settings = checkSettings(stack, choice);
   await ensureArtifacts(artifactsOf(settings));
   if (what.changes) await checkMachine(stack, settings);
   await engine.releaseStaleLock(stack);
-  const config = await engine.prepare(stack);
+  if (what.changes && choice) keepChoice(stack, choice);
+  const config = await engine.prepare(stack, choice);
   if (what.changes) await engine.forgetRepeatableCreates(stack);
   return { engine, config, settings };
 }
@@ -38,18 +47,27 @@ export async function ready(
 export async function up(options: VerbOptions): Promise<number> {
   const stack = chosenStack(options.stack);
   const started = Date.now();
-  const { engine, config } = await ready(stack, { changes: true });
+  const { engine, config, settings } = await ready(stack, { changes: true });
   await reviveMachines(stack);
+  const inCloud = settings.target.driver === "hcloud";
+  if (inCloud) await lookAfterServers(engine, stack, config);
+  const events = inCloud ? eventLog(`up-${stack}`) : undefined;
   const log = logFile(`up-${stack}`);
-  const args = ["up", "--stack", stack, "--suppress-outputs", ...(options.rest ?? [])];
+  const anew = await replaceLostMachines(engine, stack, settings.target.driver);
+  const args = ["up", "--stack", stack, "--suppress-outputs", ...anew, ...(options.rest ?? [])];
   if (silent(options)) args.push("--yes", "--non-interactive", "--skip-preview");
+  if (events) args.push("--event-log", events);
+  const run: RunOptions = { output: "inherit", ...(silent(options) ? { log } : {}) };
   // A pipe has no room for the engine's live display, so with a terminal it gets the terminal itself.
   const { code } = await step(
     `bring up ${stack}`,
-    () => engine.run(engine.defaults(args, config), { output: "inherit", ...(silent(options) ? { log } : {}) }),
+    () => engine.run(engine.defaults(args, config), { ...run, ...(events ? { env: eventLogEnvironment } : {}) }),
     silent(options) ? { log } : {},
   );
+  const errors = events ? readErrors(events) : [];
+  if (events) fs.rmSync(events, { force: true });
   if (code !== 0) {
+    for (const line of explainCloudErrors(errors)) say(line);
     say(`up of ${stack} did not finish. What was made is kept: mend the cause above and run the same command again.`);
     return 1;
   }
@@ -83,9 +101,17 @@ export async function pulumi(args: string[]): Promise<number> {
   const stack = stackOf(args);
   let config: string | undefined;
   if (engine.needsProgram(args)) {
-    const settings = stack ? checkSettings(chosenStack(stack)) : undefined;
+    const choice =
+      stack &&
+      (await chooseTarget(
+        chosenStack(stack),
+        () => engine.choiceOf(stack),
+        () => undefined,
+      ));
+    const settings = stack ? checkSettings(stack, choice || undefined) : undefined;
     await ensureArtifacts(settings ? artifactsOf(settings) : "all");
-    if (stack) config = await engine.prepare(stack);
+    if (stack && choice && args.some((arg) => arg === "up" || arg === "update")) keepChoice(stack, choice);
+    if (stack) config = await engine.prepare(stack, choice || undefined);
   }
   const { code } = await engine.run(engine.defaults(args, config), { output: "inherit" });
   return code;

@@ -2,8 +2,10 @@ import * as fs from "node:fs";
 import * as os from "node:os";
 import * as path from "node:path";
 import { openArtifacts } from "../../artifacts";
+import { settle } from "../../components/host/choice";
 import { checkStackFile, Settings } from "../../stacks/settings";
 import { root, stateDir } from "../paths";
+import { keptChoice } from "../target";
 import { broken, Finding, reason, well, worrying } from "./finding";
 
 const gibibyte = 2 ** 30;
@@ -13,7 +15,9 @@ const leastFree = 2 * gibibyte;
 
 /** The stack's settings, and the finding about them. */
 export function checkStack(stack: string): { settings?: Settings; findings: Finding[] } {
-  const { settings, problems } = checkStackFile(path.join(root, `Pulumi.${stack}.yaml`));
+  const choice = keptChoice(stack);
+  const settled = (target: unknown): unknown => (choice === undefined ? target : settle(target, choice));
+  const { settings, problems } = checkStackFile(path.join(root, `Pulumi.${stack}.yaml`), settled);
   if (settings) return { settings, findings: [well("settings", `Pulumi.${stack}.yaml is right`)] };
   return {
     findings: problems.map((problem) => broken("settings", problem, `Mend Pulumi.${stack}.yaml.`)),

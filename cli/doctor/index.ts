@@ -10,6 +10,7 @@ import { checkBackups } from "./backup";
 import { checkClocks } from "./clocks";
 import { checkCluster } from "./cluster";
 import { checkComputer, checkStack } from "./computer";
+import { checkMachines } from "./machines";
 import { broken, Finding, reason, well, worrying } from "./finding";
 import { checkVault } from "./vault";
 
@@ -18,7 +19,11 @@ export type { Finding, Level } from "./finding";
 /** Everything that is looked at, from the bottom up: what fails first is usually the cause of what fails below it. */
 export async function examine(stack: string): Promise<Finding[]> {
   const { settings, findings } = checkStack(stack);
-  const below = [...findings, ...checkComputer(), ...(settings ? checkBackups(stack, settings) : [])];
+  const below = [
+    ...findings,
+    ...checkComputer(),
+    ...(settings ? [...checkMachines(stack, settings), ...checkBackups(stack, settings)] : []),
+  ];
   if (!settings || !fs.existsSync(kubeconfigFile(stack))) {
     return settings
       ? [...below, broken("stack", `${stack} is not up`, `Run \`npm run up -- --stack ${stack}\`.`)]

@@ -172,6 +172,16 @@ export async function preflightTarget(target: TargetSettings, context: Preflight
   }
 }
 
+/** Why this computer can't hold machines of nspawn at all, in a few words; undefined when it can. */
+export function nspawnHindrance(): string | undefined {
+  if (process.platform !== "linux") return `this is ${process.platform}, not Linux`;
+  if (process.getuid?.() !== 0) return "not run by root";
+  if ((capabilities() >> 21n) % 2n === 0n) return "root may not mount here";
+  const missing = Object.keys(commands).filter((command) => !onPath(command));
+  const packages = [...new Set(missing.map((command) => commands[command]))];
+  return packages.length > 0 ? `missing packages: ${packages.join(" ")}` : undefined;
+}
+
 async function probe(settings: NspawnSettings, { stack, stateDir }: PreflightContext): Promise<Computer> {
   const { bridge } = settings.network;
   const isRoot = process.getuid?.() === 0;

@@ -47,9 +47,11 @@ function check(given: Record<string, unknown>): { problems: Problem[]; settings?
 /**
  * Checks a stack's file before the engine starts. Reads nothing but the file and touches nothing; a file that does not
  * exist is a problem like any other. Values that may be secret are not shown.
+ * @param settled puts into the target what the command line has chosen; as it is written when missing
  */
-export function checkStackFile(file: string): Checked {
+export function checkStackFile(file: string, settled?: (target: unknown) => unknown): Checked {
   const read = new StackFile(file);
+  if (settled && "target" in read.given) read.given["target"] = settled(read.given["target"]);
   if (read.problems.length > 0 && Object.keys(read.given).length === 0) return { problems: read.problems };
   const { problems, settings } = check(read.given);
   const lines = [...read.problems, ...read.describe(problems)];

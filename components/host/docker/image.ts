@@ -45,7 +45,7 @@ function withoutAttributes(archive: string) {
     }
     const kept = Object.entries(header.pax ?? {}).filter(([key]) => !key.startsWith("SCHILY.xattr."));
     const pax = kept.length > 0 ? Object.fromEntries(kept) : null;
-    content.pipe(writer.entry({ ...header, pax } as typeof header, next));
+    content.pipe(writer.entry({ ...header, pax }, next));
   });
   reader.on("finish", () => writer.finalize());
   reader.on("error", (error) => writer.destroy(error));

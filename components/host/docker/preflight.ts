@@ -1,10 +1,11 @@
 import * as fs from "node:fs";
 import * as net from "node:net";
+import * as os from "node:os";
 import { clusterNetworks } from "../firewall";
 import { overlaps, planMachines } from "../nspawn/plan";
 import { stateDir } from "../../../cli/paths";
 import { docker, inspect, labels, type Container } from "./engine";
-import { containerName, publishedOf } from "./plan";
+import { containerName, networkName, publishedOf } from "./plan";
 import type { DockerSettings } from "./settings";
 
 /** What the engine tells of itself; engines that are called `docker` and are none leave some of it out. */
@@ -27,6 +28,8 @@ export interface EngineFacts {
   info: EngineInfo;
   /** Bytes free where the engine keeps its data, where this computer can see it. */
   freeDisk?: number;
+  /** Networks of this computer that are not the stack's, as `network via link`; none where the engine runs elsewhere. */
+  networks: { cidr: string; link: string }[];
   /** Ports of this computer that the machines are to have and something else has. */
   takenPorts: string[];
   /** Containers of the machines' names that are not of this state directory. */
@@ -73,6 +76,11 @@ export function dockerProblems(settings: DockerSettings, facts: EngineFacts, { s
       );
     }
   }
+  for (const used of facts.networks.filter(({ cidr }) => overlaps(cidr, settings.network.cidr))) {
+    problems.push(
+      `target.network.cidr ${settings.network.cidr} overlaps ${used.cidr}, which this computer has on ${used.link}: choose another`,
+    );
+  }
   for (const port of facts.takenPorts) {
     problems.push(`${port} is taken on this computer: end what has it, or set target.publish.address or sshPort`);
   }
@@ -93,6 +101,14 @@ export function engineInfo(): Pick<EngineFacts, "silent" | "info"> {
   }
 }
 
+/** Why machines can't be made in the engine at all, in a few words; undefined when they can. */
+export function dockerHindrance(): string | undefined {
+  const { silent, info } = engineInfo();
+  if (silent !== undefined) return silent;
+  if (info.OSType !== undefined && info.OSType !== "linux") return `the engine runs ${info.OSType} containers`;
+  return info.SecurityOptions?.some((option) => option.includes("rootless")) ? "the engine is rootless" : undefined;
+}
+
 /** Whether nothing has the port at the address, by taking it for a moment. */
 const isFree = (address: string, port: number): Promise<boolean> =>
   new Promise((resolve) => {
@@ -102,14 +118,24 @@ const isFree = (address: string, port: number): Promise<boolean> =>
     server.listen({ host: address, port, exclusive: true }, () => server.close(() => resolve(true)));
   });
 
+/** This computer's networks, where containers may stand beside them. */
+const networks = (): EngineFacts["networks"] =>
+  Object.entries(os.networkInterfaces()).flatMap(([link, addresses = []]) =>
+    addresses
+      .filter(({ family, cidr }) => family === "IPv4" && cidr !== null)
+      .map(({ cidr }) => ({ cidr: cidr!, link })),
+  );
+
 /** Looks what the checks need. */
 export async function probeEngine(settings: DockerSettings, { stack }: { stack: string }): Promise<EngineFacts> {
-  const facts: EngineFacts = { ...engineInfo(), takenPorts: [], strangers: [] };
+  const facts: EngineFacts = { ...engineInfo(), networks: [], takenPorts: [], strangers: [] };
   if (facts.silent !== undefined) return facts;
   const root = facts.info.DockerRootDir;
   if (root !== undefined && process.platform === "linux" && fs.existsSync(root)) {
     facts.freeDisk = fs.statfsSync(root).bavail * fs.statfsSync(root).bsize;
   }
+  // The engine itself compares with its own networks only, and would take over the way to others of this computer.
+  if (process.platform === "linux" && !inspect("network", networkName(stack))) facts.networks = networks();
   for (const machine of planMachines(settings)) {
     const name = containerName({ stack, name: machine.name });
     const found = inspect<Container>("container", name);
