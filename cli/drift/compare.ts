@@ -72,9 +72,11 @@ const isEmpty = (value: unknown): boolean =>
  * another. Lists of plain values are compared as sets, for clouds do not keep an order.
  */
 export function compare(old: unknown, now: unknown, path = ""): Field[] {
-  if (isMap(old) && isMap(now)) {
-    const keys = [...new Set([...Object.keys(old), ...Object.keys(now)])].filter((key) => !key.startsWith("__")).sort();
-    return keys.flatMap((key) => compare(old[key], now[key], stepOf(path, key)));
+  // What came or went as a whole is shown by its fields, too: some of them may be noise.
+  if ((isMap(old) || isMap(now)) && (isMap(old) || isEmpty(old)) && (isMap(now) || isEmpty(now))) {
+    const [a, b] = [isMap(old) ? old : {}, isMap(now) ? now : {}];
+    const keys = [...new Set([...Object.keys(a), ...Object.keys(b)])].filter((key) => !key.startsWith("__")).sort();
+    return keys.flatMap((key) => compare(a[key], b[key], stepOf(path, key)));
   }
   if (Array.isArray(old) && Array.isArray(now)) {
     const all: unknown[] = [...(old as unknown[]), ...(now as unknown[])];
