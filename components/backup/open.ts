@@ -1,4 +1,5 @@
 import { FolderStore } from "./folder-store";
+import { S3Store } from "./s3-store";
 import { type BackupStore, StoreError } from "./store";
 
 /** How a bucket is reached. */
@@ -10,10 +11,10 @@ export interface BucketOptions {
 }
 
 /** Opens the store that a setting or an option names. @throws StoreError where it names none */
-export function openStore(place: string, _options: BucketOptions = {}): BackupStore {
+export function openStore(place: string, options: BucketOptions = {}): BackupStore {
   const bucket = /^s3:\/\/([^/]+)(?:\/(.*))?$/.exec(place);
   if (bucket) {
-    throw new StoreError("buckets are not there yet");
+    return new S3Store({ bucket: bucket[1]!, prefix: bucket[2] ?? "", ...options });
   }
   if (/^[a-z0-9]+:\/\//i.test(place))
     throw new StoreError(`${place} is no store: give a folder, or s3://BUCKET/PREFIX`);
