@@ -3,7 +3,7 @@ import { artifactsOf } from "../stacks/parts";
 import { ensureArtifacts } from "./artifacts";
 import { explainCloudErrors, readErrors } from "./cloud-errors";
 import { lookAfterServers } from "./cloud/servers";
-import { eventLog, eventLogEnvironment } from "./cost/events";
+import { eventLog, eventLogEnvironment } from "./preview";
 import { Engine, type RunOptions, stackOf } from "./engine";
 import { replaceLostMachines } from "./lost-machines";
 import { chosenStack, saveOutputs } from "./stack";
