@@ -237,7 +237,7 @@ export class Engine {
   }
 
   /** The stack's checkpoint as the backend has it, with its secrets encrypted. */
-  private async exportState(stack: string): Promise<Checkpoint> {
+  async exportState(stack: string): Promise<Checkpoint> {
     const exported = await this.run(["stack", "export", "--stack", stack]);
     if (exported.code !== 0) throw new Error(exported.stderr.trim());
     return JSON.parse(exported.stdout) as Checkpoint;
@@ -272,6 +272,11 @@ export class Engine {
     const kept = pending.filter(({ type, resource }) => type !== "creating" || !repeatable.test(resource.type));
     if (!state.deployment || kept.length === pending.length) return;
     state.deployment.pending_operations = kept;
+    await this.importState(stack, state);
+  }
+
+  /** Puts a checkpoint that was exported and changed in the place of the stack's own. */
+  async importState(stack: string, state: object): Promise<void> {
     const file = path.join(this.projectFolder, `.state-${stack}.json`);
     writeAtomically(file, JSON.stringify(state), 0o600);
     const imported = await this.run(["stack", "import", "--stack", stack, "--file", file]);
