@@ -120,8 +120,10 @@ export class Nodes {
     const keeper = hosts.find(({ role, name }) => role === "server" && name !== host.name) ?? host;
     const remove = pulumi.all([plan, this.self(host)]).apply(([all, self]) => departureScript(all, self));
     const options = { ...this.opts, deletedWith: cluster };
-    const place = { host: keeper, apply: `echo ${host.name}`, remove, replaceWith: host, triggers: [after] };
-    return pulumi.unsecret(remoteScript(`${node}-member`, place, options).stdout);
+    const place = { host: keeper, apply: `echo ${host.name}`, remove, triggers: [after] };
+    // With its only server a cluster ends: another machine has no place to take over.
+    const replaceWith = keeper === host ? undefined : host;
+    return pulumi.unsecret(remoteScript(`${node}-member`, { ...place, replaceWith }, options).stdout);
   }
 
   /** An agent's turn in an upgrade. */
