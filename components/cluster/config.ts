@@ -26,6 +26,8 @@ export interface NodePlan {
   role: "server" | "agent";
   /** The machine has no say over connection tracking: a container. */
   sharesKernel: boolean;
+  /** Behind a router from the other machines. @default false */
+  routed?: boolean;
   /** Labels of the Node besides Kubernetes's own; keys that a kubelet may set itself. @default none */
   labels?: Record<string, string>;
 }
@@ -106,7 +108,7 @@ function serverConfig(plan: ClusterPlan, node: NodePlan): Record<string, unknown
     // The way in is the platform's own Traefik, from the catalogue and under its policies.
     disable: ["traefik"],
     // Machines on one computer share a bridge: routes do, without a tunnel (docs.k3s.io/networking/basic-network-options).
-    "flannel-backend": plan.nodes.every(({ sharesKernel }) => sharesKernel) ? "host-gw" : "vxlan",
+    "flannel-backend": plan.nodes.every(({ sharesKernel, routed }) => sharesKernel && !routed) ? "host-gw" : "vxlan",
     "secrets-encryption": true, // CIS 1.2.27
     "secrets-encryption-provider": "secretbox", // CIS 1.2.28 accepts aescbc, kms and secretbox
     "etcd-snapshot-schedule-cron": plan.snapshots.schedule,

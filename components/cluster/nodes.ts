@@ -28,9 +28,10 @@ export interface NodesArgs {
 }
 
 /** A host as the planners see it, once its machine is ready. */
-export const nodePlan = ({ name, role, address, sharesKernel, labels }: Host): pulumi.Output<NodePlan> =>
+export const nodePlan = ({ name, role, address, sharesKernel, routed, labels }: Host): pulumi.Output<NodePlan> =>
   pulumi.all([address, sharesKernel ?? false]).apply(([at, shares]) => ({
     ...{ name, role, address: at, sharesKernel: shares },
+    ...(routed === undefined ? {} : { routed }),
     ...(labels === undefined ? {} : { labels }),
   }));
 

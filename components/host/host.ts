@@ -50,6 +50,8 @@ export interface Host {
    * tracking and the like belong to that computer and can't be changed from inside.
    */
   sharesKernel?: pulumi.Input<boolean>;
+  /** The machines reach one another through a router and not over one link, so that pods' addresses need a tunnel. @default false */
+  routed?: boolean;
 }
 
 /** A cloud that the machines stand in, as its controllers have to be told of it. */

@@ -21,10 +21,11 @@ export interface HcloudHostArgs {
 }
 
 /**
- * Failed attempts to connect while a machine starts. A machine is "running" for Hetzner when it is switched on; SSH answers
- * ten to sixty seconds later.
+ * Failed attempts to connect while a machine starts, 5 minutes at most. A machine is "running" for Hetzner when it is switched on;
+ * SSH answers ten to sixty seconds later.
  */
-const startAttempts = 30;
+const startAttempts = 20;
+const startLimit = { create: "6m", update: "6m" };
 
 /** A machine at Hetzner Cloud as a host: waits for its first start, then brings what every machine gets. */
 export class HcloudHost extends pulumi.ComponentResource implements Host {
@@ -34,6 +35,7 @@ export class HcloudHost extends pulumi.ComponentResource implements Host {
   readonly ssh: SshConnection;
   readonly machine: pulumi.CustomResource;
   readonly sharesKernel: pulumi.Output<boolean>;
+  readonly routed = true;
   readonly labels: Record<string, string>;
   depot?: Depot;
 
@@ -61,7 +63,7 @@ export class HcloudHost extends pulumi.ComponentResource implements Host {
     const booted = remoteScript(
       `${name}-boot`,
       { host: { ssh: starting, machine: server }, apply: script, dialErrorLimit: startAttempts },
-      { parent: this, customTimeouts: { create: "10m", update: "10m" } },
+      { parent: this, customTimeouts: startLimit },
     );
     const answer = pulumi.unsecret(booted.stdout);
     this.sharesKernel = answer.apply((printed) => bootedOf(printed).sharesKernel);
