@@ -4,7 +4,9 @@ import { costSchema } from "../stacks/cost/settings";
 import { KubeClient } from "./access/api";
 import { cloudAccess, isCloud, openCloud, settingsIfRight } from "./cloud/access";
 import type { CloudApi } from "./cloud/api";
+import { recoverCloud } from "./cloud/recover";
 import { drainCluster } from "./cloud/drain";
+import { liftLocks } from "./cloud/locks";
 import { deleteOrphans, findOrphans, orphanTable } from "./cloud/orphans";
 import { forgetRecord, readRecord } from "./cloud/record";
 import { idsInState } from "./cloud/state";
@@ -41,8 +43,9 @@ export async function destroy(options: DestroyOptions): Promise<number> {
   await engine.releaseStaleLock(stack);
   const config = await engine.prepare(stack);
   const api = await cloudOf(stack, settings, engine, config);
+  if (api) await recoverCloud(engine, stack, config);
   if (api) await drain(stack, api, engine);
-  if (isProtected) await unlock(engine, stack);
+  if (isProtected) await unlock(stack, engine, api);
   const log = logFile(`destroy-${stack}`);
   const args = ["destroy", "--stack", stack, "--yes", "--skip-preview", "--non-interactive", ...(options.rest ?? [])];
   const { code } = await step(
@@ -117,11 +120,13 @@ export async function administrator(stack: string, engine: Engine): Promise<Kube
   }
 }
 
-/** The stack's name was given: the engine's own locks on data, which `protect` put there, have done their work. */
-async function unlock(engine: Engine, stack: string): Promise<void> {
+/** The stack's name was given: the locks that `protect` put on data in the engine and on objects in the cloud have done their work. */
+async function unlock(stack: string, engine: Engine, api: CloudApi | undefined): Promise<void> {
   const done = await engine.run(["state", "unprotect", "--all", "--stack", stack, "--yes"]);
   // An empty state has nothing to unlock, and says so with an error.
   if (done.code !== 0 && !/no resources|snapshot is empty|nil/i.test(done.stderr)) throw new Error(done.stderr.trim());
+  const ids = api ? await idsInState(engine, stack) : undefined;
+  if (api && ids) await liftLocks(api, ids);
 }
 
 /** Deletes what the cluster made and could not give back, and tells what else is left with its price. Gives how much that is. */
