@@ -26,22 +26,21 @@ func (a *api) do(ctx context.Context, method, path string, body object) (object,
 	if a.client == nil {
 		return nil, fmt.Errorf("the hcloud provider has no token: set hcloud:token or HCLOUD_TOKEN")
 	}
-	var raw []byte
+	var sent []byte
 	if body != nil {
 		var err error
-		if raw, err = json.Marshal(body); err != nil {
+		if sent, err = json.Marshal(body); err != nil {
 			return nil, err
 		}
 	}
 	for until := time.Now().Add(lockedFor); ; {
-		req, err := a.client.NewRequest(ctx, method, "/"+path, bytes.NewReader(raw))
+		req, err := a.client.NewRequest(ctx, method, "/"+path, bytes.NewReader(sent))
 		if err != nil {
 			return nil, err
 		}
-		var out struct {
-			Raw json.RawMessage
-		}
-		_, err = a.client.Do(req, &out.Raw)
+		// Most deletions are answered without a body, which a JSON target would take for an error.
+		var raw bytes.Buffer
+		_, err = a.client.Do(req, &raw)
 		if (hcloud.IsError(err, hcloud.ErrorCodeLocked) || hcloud.IsError(err, hcloud.ErrorCodeConflict)) && time.Now().Before(until) {
 			select {
 			case <-time.After(time.Second):
@@ -54,8 +53,8 @@ func (a *api) do(ctx context.Context, method, path string, body object) (object,
 			return nil, fmt.Errorf("%s %s: %w", method, path, err)
 		}
 		answer := object{}
-		if len(out.Raw) > 0 {
-			if err := json.Unmarshal(out.Raw, &answer); err != nil {
+		if raw.Len() > 0 {
+			if err := json.Unmarshal(raw.Bytes(), &answer); err != nil {
 				return nil, err
 			}
 		}

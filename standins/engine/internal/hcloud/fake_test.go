@@ -83,6 +83,10 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		switch {
 		case r.Method == "DELETE":
 			delete(f.objects[kind], parts[1])
+			if kind != "servers" {
+				w.WriteHeader(http.StatusNoContent)
+				return
+			}
 			f.answer(w, object{"action": f.action()})
 		case r.Method == "PUT":
 			for k, v := range body {
