@@ -2,7 +2,8 @@ import * as fs from "node:fs";
 import { artifactsOf } from "../stacks/parts";
 import { ensureArtifacts } from "./artifacts";
 import { explainCloudErrors, readErrors } from "./cloud-errors";
-import { lookAfterServers } from "./cloud/servers";
+import { recoverCloud } from "./cloud/recover";
+import { lookAfterServers, tellOfServers } from "./cloud/servers";
 import { eventLog, eventLogEnvironment } from "./preview";
 import { Engine, type RunOptions, stackOf } from "./engine";
 import { replaceLostMachines } from "./lost-machines";
@@ -50,11 +51,13 @@ export async function up(options: VerbOptions): Promise<number> {
   const { engine, config, settings } = await ready(stack, { changes: true });
   await reviveMachines(stack);
   const inCloud = settings.target.driver === "hcloud";
+  // Before anything asks the cloud again: what a refresh reads would hide that a creation had failed.
+  const halfMade = inCloud ? await recoverCloud(engine, stack, config) : [];
   if (inCloud) await lookAfterServers(engine, stack, config);
   const events = inCloud ? eventLog(`up-${stack}`) : undefined;
   const log = logFile(`up-${stack}`);
   const anew = await replaceLostMachines(engine, stack, settings.target.driver);
-  const args = ["up", "--stack", stack, "--suppress-outputs", ...anew, ...(options.rest ?? [])];
+  const args = ["up", "--stack", stack, "--suppress-outputs", ...halfMade, ...anew, ...(options.rest ?? [])];
   if (silent(options)) args.push("--yes", "--non-interactive", "--skip-preview");
   if (events) args.push("--event-log", events);
   const run: RunOptions = { output: "inherit", ...(silent(options) ? { log } : {}) };
@@ -68,6 +71,7 @@ export async function up(options: VerbOptions): Promise<number> {
   if (events) fs.rmSync(events, { force: true });
   if (code !== 0) {
     for (const line of explainCloudErrors(errors)) say(line);
+    for (const line of await tellOfServers(errors, stack, { engine, config })) say(line);
     say(`up of ${stack} did not finish. What was made is kept: mend the cause above and run the same command again.`);
     return 1;
   }

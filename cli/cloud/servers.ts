@@ -1,35 +1,109 @@
+import { prefixOf } from "../../components/host/hcloud/plan";
+import { type EngineError, explainCloudErrors } from "../cloud-errors";
 import type { Engine } from "../engine";
 import { say, UserError } from "../ui";
-import { explainCloudErrors } from "../cloud-errors";
+import { cloudAccess } from "./access";
+import { CloudApi, CloudApiError, type CloudObject } from "./api";
 
-interface Exported {
-  deployment?: { resources?: { urn: string; type: string; id?: string }[] };
+/** A server of the stack's as its state has it. */
+export interface KnownServer {
+  urn: string;
+  id: string;
+  name: string;
+  role: string;
 }
 
-const serverType = "hcloud:index/server:Server";
+interface Exported {
+  deployment?: {
+    resources?: {
+      urn: string;
+      type: string;
+      id?: string;
+      inputs?: { name?: string; labels?: Record<string, string> };
+    }[];
+  };
+}
+
+type Server = CloudObject & { name: string; status: string };
+
+const serversOf = ({ deployment }: Exported): KnownServer[] =>
+  (deployment?.resources ?? []).flatMap(({ urn, type, id, inputs }) =>
+    type === "hcloud:index/server:Server" && id
+      ? [{ urn, id, name: inputs?.name ?? urn, role: inputs?.labels?.["groundwork-role"] ?? "" }]
+      : [],
+  );
+
+/**
+ * Which servers of the state the cloud does not have any more.
+ * @throws UserError where all that run the control plane are gone, since with them the cluster is
+ */
+export function goneServers(stack: string, known: readonly KnownServer[], there: readonly string[]): KnownServer[] {
+  const gone = known.filter(({ id }) => !there.includes(id));
+  const control = known.filter(({ role }) => role === "server");
+  if (control.length > 0 && control.every((server) => gone.includes(server))) {
+    throw new UserError(
+      `all servers of ${stack} are gone from Hetzner (${control.map(({ name }) => name).join(", ")}), and the cluster with them: ` +
+        `npm run restore -- --stack ${stack} --lost, from a backup; without one, npm run destroy and up (docs/runbooks/hetzner.md)`,
+    );
+  }
+  return gone;
+}
 
 /**
  * Looks whether the stack's machines at Hetzner are still there, so that one that is gone is made anew by this run: the engine itself
- * takes for granted what its state says. It is one request a machine; a refresh of everything would ask the cluster for each of
- * its objects, too.
+ * takes for granted what its state says. It is one request, and a refresh of those that are gone; a refresh of everything would
+ * ask the cluster for each of its objects, too.
  */
 export async function lookAfterServers(engine: Engine, stack: string, config: string): Promise<void> {
   const exported = await engine.run(["stack", "export", "--stack", stack]);
-  if (exported.code !== 0) return;
-  const resources = (JSON.parse(exported.stdout) as Exported).deployment?.resources ?? [];
-  const targets = resources.filter(({ type, id }) => type === serverType && id).flatMap(({ urn }) => ["--target", urn]);
-  if (targets.length === 0) return;
+  const known = exported.code === 0 ? serversOf(JSON.parse(exported.stdout) as Exported) : [];
+  if (known.length === 0) return;
+  const there = await listServers(new CloudApi(await cloudAccess(stack, { engine, config })), stack);
+  const gone = goneServers(
+    stack,
+    known,
+    there.map(({ id }) => String(id)),
+  );
+  for (const { name, status } of there) {
+    if (status === "off")
+      say(`${name} is switched off at Hetzner: switch it on there, or what is done on it will fail`);
+  }
+  if (gone.length === 0) return;
+  for (const { name } of gone) say(`${name} is not at Hetzner any more: this run makes it anew`);
+  const targets = gone.flatMap(({ urn }) => ["--target", urn]);
   const args = ["refresh", "--stack", stack, "--yes", "--skip-preview", "--non-interactive", ...targets];
   const { code, stdout, stderr } = await engine.run(engine.defaults(args, config));
-  if (code !== 0) {
-    const told = explainCloudErrors([{ urn: "", message: `hcloud: ${stdout}\n${stderr}` }]);
-    throw new UserError(
-      ["Hetzner does not tell whether the machines are there:", ...(told.length > 0 ? told : [stdout.trim()])].join(
-        "\n",
-      ),
-    );
+  if (code !== 0) throw new UserError(`the state could not be told of it:\n${(stderr || stdout).trim()}`);
+}
+
+async function listServers(api: CloudApi, stack: string): Promise<Server[]> {
+  try {
+    return await api.list<Server>("/servers", "servers", { label_selector: `groundwork-stack=${prefixOf(stack)}` });
+  } catch (error) {
+    if (!(error instanceof CloudApiError)) throw error;
+    const [told] = explainCloudErrors([{ urn: "", message: `hcloud: ${error.message} (${error.code})` }]);
+    throw new UserError(told ?? `Hetzner does not tell whether the machines are there: ${error.message}`);
   }
-  for (const [, name] of stdout.matchAll(/ hcloud:index:Server (\S+) deleted/g)) {
-    say(`${name} is not at Hetzner any more: this run makes it anew`);
+}
+
+/** The first script on a machine; its name begins with the machine's. */
+const boot = /:command:remote:Command::(\S+)-boot$/;
+
+/** What the cloud says of the machines that were waited for in vain, one line each; none where it does not answer. */
+export async function tellOfServers(
+  errors: readonly EngineError[],
+  stack: string,
+  { engine, config }: { engine: Engine; config: string },
+): Promise<string[]> {
+  const names = errors.flatMap(({ urn }) => boot.exec(urn)?.[1] ?? []);
+  if (names.length === 0) return [];
+  try {
+    const there = await listServers(new CloudApi(await cloudAccess(stack, { engine, config })), stack);
+    return [...new Set(names)].map((name) => {
+      const server = there.find((one) => one.name === name);
+      return `Hetzner says of ${name}: ${server ? `${server.status}, server ${server.id}` : "there is no such server"}`;
+    });
+  } catch {
+    return [];
   }
 }
