@@ -204,7 +204,9 @@ describe("the life of a cluster of three servers and an agent", function () {
       { GROUNDWORK_E2E_TARGET: JSON.stringify(target()), ...env(next) },
       ...["up", "--yes", "--skip-preview"],
     );
-    await eventually(240, async () => assert.equal(releases("server-3")["server-1"], next));
+    let over = "";
+    void run.ended.then(({ output }) => (over = output));
+    await eventually(420, async () => assert.equal(releases("server-3")["server-1"], next, over.slice(-3000)));
     run.kill();
     await run.ended;
     const before = startOf("server-1");
