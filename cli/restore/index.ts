@@ -1,19 +1,17 @@
 import { parseArgs } from "node:util";
-import { artifactsOf } from "../../stacks/parts";
 import { type BackupStore, listStacks, type Summary } from "../../components/backup";
-import { ensureArtifacts } from "../artifacts";
 import { checkBackup, chooseBackup } from "../backup";
 import { storeOf } from "../backup/last";
 import { readPassphrase } from "../backup/passphrase";
 import { kubeconfigFile } from "../paths";
-import { checkMachine, checkSettings, openEngine } from "../prepare";
+import { checkSettings } from "../prepare";
 import { chosenStack, savedReport } from "../stack";
 import { ask, say, UserError } from "../ui";
 import { openCluster } from "../vault/cluster";
 import { refuseOlder, sayChanges } from "./compare";
 import { Progress } from "./progress";
 import { prove } from "./prove";
-import { rebuild } from "./rebuild";
+import { checkGround, rebuild } from "./rebuild";
 import { ownCluster } from "./state";
 
 export const restoreUsage = `usage: npm run restore -- --stack NAME [--from STORE] [--backup ID] [--lost] [--yes]
@@ -61,8 +59,8 @@ export async function restore(argv: string[]): Promise<number> {
     return 0;
   }
   const stack = chosenStack(options.stack);
-  const settings = checkSettings(stack);
-  const store = storeOf(settings.backup, options.from);
+  const given = checkSettings(stack);
+  const store = storeOf(given.backup, options.from);
   const known = Progress.of(stack);
   if (known && options.backup && options.backup !== known.id && !options.lost) {
     throw new UserError(
@@ -76,9 +74,7 @@ export async function restore(argv: string[]): Promise<number> {
   const manifest = await checkBackup(store, summary, readPassphrase());
   refuseOlder(manifest);
   sayChanges(manifest);
-  const engine = await openEngine();
-  await ensureArtifacts(artifactsOf(settings));
-  await checkMachine(stack, settings);
+  const { engine, settings } = await checkGround(stack);
   if (!goOn && (await ownCluster(engine, stack))) await confirmLoss(stack, options);
   const progress = goOn ? known : Progress.begin(stack, summary.id, store.place);
   say(`${goOn ? "going on to restore" : "restoring"} ${stack} as of ${manifest.taken}, from ${store.place}`);

@@ -45,10 +45,8 @@ export async function forgetCluster(engine: Engine, stack: string, settings: Set
     say(`the state of before is kept: ${file}`);
   }
   const checkpoint = withoutCluster(known ? (JSON.parse(own) as Checkpoint) : await fromBackup(stack, kept));
-  if (settings.target.driver === "nspawn") {
-    const gone = removeLocalMachines(stack);
-    if (gone.length > 0) say(`taken away what was left of ${gone.join(", ")}`);
-  }
+  const gone = removeLocalMachines(stack, settings.target.driver);
+  if (gone.length > 0) say(`taken away what was left of ${gone.join(", ")}`);
   forgetOutputs(stack);
   await engine.prepare(stack);
   await importState(engine, stack, checkpoint);

@@ -1,18 +1,16 @@
-import { artifactsOf } from "../../stacks/parts";
 import type { Settings } from "../../stacks/settings";
-import { ensureArtifacts } from "../artifacts";
 import { checkBackup } from "../backup";
 import { storeOf } from "../backup/last";
 import { readPassphrase } from "../backup/passphrase";
 import { loginOf } from "../kube";
 import { kubeconfigFile } from "../paths";
-import { checkMachine, checkSettings, openEngine } from "../prepare";
+import { checkSettings } from "../prepare";
 import { findBackup } from "../restore";
 import { refuseOlder } from "../restore/compare";
 import { joinVaultToDatabases, restoreDatabases, type Target } from "../restore/data";
 import { Progress } from "../restore/progress";
 import { proveVault } from "../restore/prove";
-import { rebuild } from "../restore/rebuild";
+import { checkGround, rebuild } from "../restore/rebuild";
 import { ownCluster } from "../restore/state";
 import { say, UserError } from "../ui";
 import { openCluster } from "../vault/cluster";
@@ -30,16 +28,14 @@ export function primaryStack(stack: string, { standby }: Settings): string {
 
 /** `standby sync`: the first time from no machine to a filled stack, afterwards the data only. */
 export async function sync(stack: string, options: { from?: string; backup?: string }): Promise<number> {
-  const settings = checkSettings(stack);
-  const of = primaryStack(stack, settings);
+  const given = checkSettings(stack);
+  const of = primaryStack(stack, given);
   const began = Date.now();
-  const store = storeOf(settings.backup, options.from);
+  const store = storeOf(given.backup, options.from);
   const begun = Progress.of(stack);
   const manifest = await checkBackup(store, await findBackup(store, of, begun?.id ?? options.backup), readPassphrase());
   refuseOlder(manifest);
-  const engine = await openEngine();
-  await ensureArtifacts(artifactsOf(settings));
-  await checkMachine(stack, settings);
+  const { engine, settings } = await checkGround(stack);
   const there = !begun && (await ownCluster(engine, stack));
   if (there && lastSync(stack)?.id === manifest.id) {
     say(`${stack} has ${of} as of ${manifest.taken} already: there is no newer backup`);
