@@ -8,7 +8,7 @@ import { files, Report } from "./balancer/main";
 import { connect } from "./internet";
 import { makeNamespace, namespacePath, removeNamespace } from "./namespaces";
 import { join, leave } from "./networks";
-import { folderOf, readObject, removeObject, Site, writeObject } from "./site";
+import { folderOf, forgetObject, listObjects, readObject, removeObject, Site, writeObject } from "./site";
 
 const namespaceOf = (site: Site, id: number): string => `${site.mark}-b${id}`;
 const ownerName = (id: number): string => `b${id}`;
@@ -20,8 +20,9 @@ function processOf(site: Site, id: number): number | undefined {
   const folder = folderOf(site, "balancer", id);
   const pid = Number(readIfThere(files(folder).pid) ?? 0);
   if (pid <= 0 || !isRunning(pid)) return undefined;
-  // The number may have gone to another process since.
-  return readIfThere(`/proc/${pid}/cmdline`)?.split("\0").includes(folder) ? pid : undefined;
+  // The number may have gone to another process since. Arguments read as empty while a process becomes another program.
+  const words = readIfThere(`/proc/${pid}/cmdline`);
+  return words === "" || words?.split("\0").includes(folder) ? pid : undefined;
 }
 
 /**
@@ -54,9 +55,21 @@ export async function setBalancer(site: Site, balancer: LoadBalancerSpec): Promi
     balancer.privateIps.map((net, index) => ({ ...net, aliasIps: [], mac: mac(index) })),
   );
   writeAtomically(files(folder).told, JSON.stringify(balancer), 0o600);
-  const running = processOf(site, balancer.id);
-  if (running !== undefined) signal(running, "SIGHUP");
+  // Its first word says that it listens to signals; before that, one would end it.
+  const running = await poll(20_000, 50, () => {
+    const pid = processOf(site, balancer.id);
+    return pid === undefined ? "none" : fs.existsSync(files(folder).health) && pid;
+  });
+  if (typeof running === "number") signal(running, "SIGHUP");
   else await start(site, balancer.id);
+}
+
+/** Starts balancers again whose program has ended: a provider's balancer does not stay down. */
+export async function reviveBalancers(site: Site): Promise<void> {
+  for (const id of listObjects(site, "balancer")) {
+    const told = fs.existsSync(files(folderOf(site, "balancer", id)).told);
+    if (told && readObject(site, "balancer", id) && processOf(site, id) === undefined) await start(site, id);
+  }
 }
 
 async function start(site: Site, id: number): Promise<void> {
@@ -72,14 +85,15 @@ async function start(site: Site, id: number): Promise<void> {
   child.unref();
   fs.closeSync(output);
   writeAtomically(pid, String(child.pid), 0o600);
-  if (await poll(20_000, 50, () => fs.existsSync(health) || child.exitCode !== null)) {
-    if (child.exitCode === null) return;
-  }
+  const ended = (): boolean => child.exitCode !== null || child.signalCode !== null;
+  if ((await poll(20_000, 50, () => fs.existsSync(health) || ended())) && !ended()) return;
   const words = (readIfThere(log) ?? "").trim().split("\n").slice(-10).join("\n");
   throw new CloudError("action_failed", `load balancer ${id} does not start; the end of ${log}:\n${words}`);
 }
 
 export async function deleteBalancer(site: Site, id: number): Promise<void> {
+  // First, so that nobody starts it again meanwhile.
+  forgetObject(site, "balancer", id);
   const pid = processOf(site, id);
   if (pid !== undefined) {
     signal(pid, "SIGKILL");

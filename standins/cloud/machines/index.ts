@@ -1,6 +1,6 @@
 import { succeeds } from "../../../components/host/nspawn/process";
 import { Backend, CloudError, FirewallRule, PrivateNet } from "../backend";
-import { deleteBalancer, healthOf, setBalancer } from "./balancers";
+import { deleteBalancer, healthOf, reviveBalancers, setBalancer } from "./balancers";
 import { deleteImage, makeImage } from "./images";
 import { makeInternet, removeInternet, routerOf } from "./internet";
 import { Metadata, MetadataService } from "./metadata";
@@ -52,9 +52,7 @@ export async function machinesBackend(options: { folder: string }): Promise<Mach
     raise(site, network);
     await answerIn(network);
   }
-  // A machine that restarts itself gets a new network namespace, which only this process can make. Repeated by the next turn.
-  const keeper = setInterval(() => void servers.restartServers(site).catch(() => undefined), 500);
-  keeper.unref();
+  const keeper = keep(site);
   return {
     computer,
     publicRange: { ipv4: publicV4, ipv6: publicV6 },
@@ -122,6 +120,20 @@ const askedBy = (site: Site, owner: string | undefined): Metadata | undefined =>
 function publicServer(site: Site, address: string): Metadata | undefined {
   const all = listObjects(site, "server").map((id) => readObject<servers.ServerObject>(site, "server", id));
   return all.find((server) => server?.publicIpv4 === address);
+}
+
+/** Looks after what ends by itself. What fails is tried again by the next turn. */
+function keep(site: Site): NodeJS.Timeout {
+  let busy = false;
+  const turn = async (): Promise<void> => {
+    if (busy) return;
+    busy = true;
+    // A machine that restarts itself needs a new network namespace, which is made outside of it.
+    await servers.restartServers(site).catch(() => undefined);
+    await reviveBalancers(site).catch(() => undefined);
+    busy = false;
+  };
+  return setInterval(() => void turn(), 500).unref();
 }
 
 async function removeServer(site: Site, id: number): Promise<void> {

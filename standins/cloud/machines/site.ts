@@ -93,6 +93,10 @@ export function needObject<T>(site: Site, kind: Kind, id: number): T {
 export const writeObject = (site: Site, kind: Kind, id: number, object: unknown): void =>
   writeAtomically(path.join(folderOf(site, kind, id), "object.json"), JSON.stringify(object, null, 2) + "\n", 0o600);
 
+/** Removes what is known of an object; its folder stays, so that it is found when what follows is cut short. */
+export const forgetObject = (site: Site, kind: Kind, id: number): void =>
+  fs.rmSync(path.join(folderOf(site, kind, id), "object.json"), { force: true });
+
 /** Removes the object's folder with all that is in it. */
 export function removeObject(site: Site, kind: Kind, id: number): void {
   const folder = folderOf(site, kind, id);

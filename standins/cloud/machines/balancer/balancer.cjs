@@ -1,5 +1,5 @@
 #!/usr/bin/env node
 "use strict";
 // Entry of a load balancer of the cloud's emulator; the backend starts it inside the balancer's network namespace.
-require("ts-node").register({ transpileOnly: true, cwd: __dirname });
+require("../../../../cli/typescript.cjs");
 require("./main.ts").main(process.argv[2]);

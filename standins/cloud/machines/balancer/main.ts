@@ -46,4 +46,6 @@ export function main(folder: string): void {
   process.on("SIGHUP", read);
   process.on("uncaughtException", (error) => console.error(error));
   read();
+  // One without services waits for its first.
+  setInterval(() => undefined, 2 ** 30);
 }
