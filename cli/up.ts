@@ -53,7 +53,7 @@ export async function up(options: VerbOptions): Promise<number> {
   const inCloud = settings.target.driver === "hcloud";
   // Before anything asks the cloud again: what a refresh reads would hide that a creation had failed.
   const halfMade = inCloud ? await recoverCloud(engine, stack, config) : [];
-  if (inCloud) await lookAfterServers(engine, stack, config);
+  if (inCloud) await lookAfterServers(engine, stack, { config, settings, rest: options.rest ?? [] });
   const events = inCloud ? eventLog(`up-${stack}`) : undefined;
   const log = logFile(`up-${stack}`);
   const anew = await replaceLostMachines(engine, stack, settings.target.driver);

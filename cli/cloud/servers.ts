@@ -1,6 +1,7 @@
-import { prefixOf } from "../../components/host/hcloud/plan";
+import { planCloud, prefixOf } from "../../components/host/hcloud/plan";
 import { type EngineError, explainCloudErrors } from "../cloud-errors";
 import type { Engine } from "../engine";
+import type { Settings } from "../../stacks/settings";
 import { say, UserError } from "../ui";
 import { cloudAccess } from "./access";
 import { CloudApi, CloudApiError, type CloudObject } from "./api";
@@ -11,6 +12,7 @@ export interface KnownServer {
   id: string;
   name: string;
   role: string;
+  type: string;
 }
 
 interface Exported {
@@ -19,7 +21,7 @@ interface Exported {
       urn: string;
       type: string;
       id?: string;
-      inputs?: { name?: string; labels?: Record<string, string> };
+      inputs?: { name?: string; serverType?: string; labels?: Record<string, string> };
     }[];
   };
 }
@@ -29,7 +31,12 @@ type Server = CloudObject & { name: string; status: string };
 const serversOf = ({ deployment }: Exported): KnownServer[] =>
   (deployment?.resources ?? []).flatMap(({ urn, type, id, inputs }) =>
     type === "hcloud:index/server:Server" && id
-      ? [{ urn, id, name: inputs?.name ?? urn, role: inputs?.labels?.["groundwork-role"] ?? "" }]
+      ? [
+          {
+            ...{ urn, id, name: inputs?.name ?? urn, type: inputs?.serverType ?? "" },
+            role: inputs?.labels?.["groundwork-role"] ?? "",
+          },
+        ]
       : [],
   );
 
@@ -50,14 +57,42 @@ export function goneServers(stack: string, known: readonly KnownServer[], there:
 }
 
 /**
+ * Another type takes a machine down for a minute or two, and the engine changes all at once: of three servers one at a time may be
+ * away, or etcd has no majority.
+ * @throws UserError where more than one that runs the control plane would get another type
+ */
+export function oneTypeAtATime(
+  stack: string,
+  known: readonly KnownServer[],
+  planned: readonly { name: string; type: string }[],
+): void {
+  const changed = known.filter(
+    ({ name, role, type }) => role === "server" && planned.some((one) => one.name === name && one.type !== type),
+  );
+  if (changed.length < 2) return;
+  const commands = changed.map(({ urn }) => `  npm run up -- --stack ${stack} -- --target '${urn}'`);
+  throw new UserError(
+    `${changed.map(({ name }) => name).join(", ")} would get another type at once, and the cluster would stop while they are away. ` +
+      `One after the other, each when \`npm run status\` shows the nodes Ready again:\n${commands.join("\n")}`,
+  );
+}
+
+/**
  * Looks whether the stack's machines at Hetzner are still there, so that one that is gone is made anew by this run: the engine itself
  * takes for granted what its state says. It is one request, and a refresh of those that are gone; a refresh of everything would
  * ask the cluster for each of its objects, too.
  */
-export async function lookAfterServers(engine: Engine, stack: string, config: string): Promise<void> {
+export async function lookAfterServers(
+  engine: Engine,
+  stack: string,
+  { config, settings, rest = [] }: { config: string; settings: Settings; rest?: readonly string[] },
+): Promise<void> {
   const exported = await engine.run(["stack", "export", "--stack", stack]);
   const known = exported.code === 0 ? serversOf(JSON.parse(exported.stdout) as Exported) : [];
   if (known.length === 0) return;
+  const { target } = settings;
+  const targeted = rest.some((arg) => arg === "--target" || arg.startsWith("--target="));
+  if (target.driver === "hcloud" && !targeted) oneTypeAtATime(stack, known, planCloud(target, stack).nodes);
   const there = await listServers(new CloudApi(await cloudAccess(stack, { engine, config })), stack);
   const gone = goneServers(
     stack,
