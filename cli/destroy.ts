@@ -46,6 +46,7 @@ export async function destroy(options: DestroyOptions): Promise<number> {
   if (api) await recoverCloud(engine, stack, config);
   if (api) await drain(stack, api, engine);
   if (isProtected) await unlock(stack, engine, api);
+  if (api) await takeBalancers(stack, api, engine, settings);
   const log = logFile(`destroy-${stack}`);
   const args = ["destroy", "--stack", stack, "--yes", "--skip-preview", "--non-interactive", ...(options.rest ?? [])];
   const { code } = await step(
@@ -129,9 +130,29 @@ async function unlock(stack: string, engine: Engine, api: CloudApi | undefined):
   if (api && ids) await liftLocks(api, ids);
 }
 
+const pricesFor = (settings: Settings | undefined) => readPrices(settings?.cost ?? costSchema.parse({}));
+
+/** The cluster's balancers are in the stack's network, which does not go while anything is in it: what the cluster left of them goes first. */
+async function takeBalancers(
+  stack: string,
+  api: CloudApi,
+  engine: Engine,
+  settings: Settings | undefined,
+): Promise<void> {
+  const nothing = { services: new Set<string>(), volumes: new Set<number>() };
+  const inState = (await idsInState(engine, stack)) ?? new Map<string, Set<string>>();
+  const known = { stack, inState, record: readRecord(stack), live: nothing };
+  const found = await findOrphans(api, known, pricesFor(settings));
+  await deleteOrphans(
+    api,
+    found.filter(({ kind, ofCluster }) => ofCluster && kind.name === "load balancer"),
+    say,
+  );
+}
+
 /** Deletes what the cluster made and could not give back, and tells what else is left with its price. Gives how much that is. */
 async function sweep(stack: string, api: CloudApi, settings: Settings | undefined): Promise<number> {
-  const prices = readPrices(settings?.cost ?? costSchema.parse({}));
+  const prices = pricesFor(settings);
   const known = { stack, inState: new Map<string, Set<string>>(), record: readRecord(stack) };
   const found = await findOrphans(api, known, prices);
   await deleteOrphans(

@@ -92,7 +92,7 @@ export function resourceOf(kind: Kind, object: AnyObject, ownAddress: boolean): 
 }
 
 /** The object as it is now: what was deleted before it may have let it go. Undefined where it is gone. */
-async function current(api: CloudApi, path: string): Promise<AnyObject | undefined> {
+export async function current(api: CloudApi, path: string): Promise<AnyObject | undefined> {
   try {
     const [object] = Object.values(await api.get<Record<string, AnyObject>>(path));
     return object;
@@ -102,15 +102,20 @@ async function current(api: CloudApi, path: string): Promise<AnyObject | undefin
   }
 }
 
+/** Takes the API's lock against deletion off an object; false where it has none. */
+export async function liftLock(api: CloudApi, kind: Kind, { id, protection }: AnyObject): Promise<boolean> {
+  if (!kind.lockable || (!protection?.delete && !protection?.rebuild)) return false;
+  const rebuild = kind.name === "server" ? { rebuild: false } : {};
+  await api.change("POST", `${kind.path}/${id}/actions/change_protection`, { delete: false, ...rebuild });
+  return true;
+}
+
 /** Deletes one object, whatever holds it: the lock of the API, a server that it is attached to. Gone already is as good. */
 export async function deleteObject(api: CloudApi, kind: Kind, { id }: { id: number }): Promise<void> {
   const at = `${kind.path}/${id}`;
   const object = await current(api, at);
   if (!object) return;
-  if (kind.lockable && (object.protection?.delete || object.protection?.rebuild)) {
-    const rebuild = kind.name === "server" ? { rebuild: false } : {};
-    await api.change("POST", `${at}/actions/change_protection`, { delete: false, ...rebuild });
-  }
+  await liftLock(api, kind, object);
   if (kind.name === "volume" && object.server) await api.change("POST", `${at}/actions/detach`);
   if (kind.name === "firewall" && object.applied_to?.length) {
     const remove_from = object.applied_to.map(({ type, server, label_selector }) => ({ type, server, label_selector }));
