@@ -208,6 +208,19 @@ describe("trust, on a real machine", function () {
     await said("status");
   });
 
+  it("is backed up whole, with nothing readable in it, and is not restored over itself", async () => {
+    const store = `${trust.stateDir}/store`;
+    const taken = await trust.run("backup", "--to", store);
+    assert.equal(taken.code, 0, taken.stderr.slice(-2000));
+    assert.match((await trust.run("backup", "verify", "--to", store)).stderr, /is whole: \d+ parts, [1-9]\d* rows/);
+    const files = trust.groundwork.stateFiles().filter((file) => file.startsWith(store));
+    const text = files.map((file) => fs.readFileSync(file, "latin1")).join("\n");
+    assert.ok(text.length > 100_000, `${files.length} files`);
+    for (const [name, secret] of Object.entries(trust.canaries())) assert.ok(!text.includes(secret), name);
+    const refused = await trust.run("restore", "--from", store);
+    assert.deepEqual([refused.code, /the state knows a cluster/.test(refused.stderr)], [1, true], refused.stderr);
+  });
+
   it("opens both Vaults by itself after their pods, the node and the machine were restarted", async () => {
     const times: Record<string, number> = {};
     const restart = async (what: string, act: () => void) => {
