@@ -216,7 +216,10 @@ describe("trust, on a real machine", function () {
     const files = trust.groundwork.stateFiles().filter((file) => file.startsWith(store));
     const text = files.map((file) => fs.readFileSync(file, "latin1")).join("\n");
     assert.ok(text.length > 100_000, `${files.length} files`);
-    for (const [name, secret] of Object.entries(trust.canaries())) assert.ok(!text.includes(secret), name);
+    // What was handed over left a time behind, which is none.
+    const secrets = Object.entries(trust.canaries()).filter(([, secret]) => secret.length >= 16);
+    assert.ok(secrets.length >= 7, `${secrets.length} secrets`);
+    for (const [name, secret] of secrets) assert.ok(!text.includes(secret), name);
     const refused = await trust.run("restore", "--from", store);
     assert.deepEqual([refused.code, /the state knows a cluster/.test(refused.stderr)], [1, true], refused.stderr);
   });
