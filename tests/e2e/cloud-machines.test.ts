@@ -54,7 +54,7 @@ runcmd:
 
 /**
  * The emulated cloud's machines by their backend alone, without the API before it: what a stack of Hetzner Cloud relies on. Costs
- * about 40 s, three machines without a cluster and 300 MB of memory.
+ * about a minute, up to four machines without a cluster and 300 MB of memory.
  */
 describe("machines of the emulated cloud", function () {
   this.timeout(3 * 60_000);
