@@ -3,6 +3,7 @@ import * as fs from "node:fs";
 import * as os from "node:os";
 import * as path from "node:path";
 import { CloudApi } from "../../../cli/cloud/api";
+import { liftLocks } from "../../../cli/cloud/locks";
 import { deleteOrphans, findOrphans, type Known, type Orphan, orphanTable } from "../../../cli/cloud/orphans";
 import { idsOf } from "../../../cli/cloud/state";
 import { costSchema, pricesOf } from "../../../stacks/cost";
@@ -164,6 +165,16 @@ describe("orphans in the cloud", function () {
       "of-service",
       "recorded",
     ]);
+  });
+
+  it("keep the locks of what the state does not hold; a destroy takes them off the rest", async () => {
+    await api.change("POST", `/volumes/${ids["bare"]}/actions/change_protection`, { delete: true });
+    assert.equal(await liftLocks(api, state(["server:Server", "server-1"], ["server:Server", "server-2"])), 1);
+    const locked = async (route: string) =>
+      (await api.list(`/${route}`, route)).filter(({ protection }) => protection?.delete).map(({ name }) => name);
+    assert.deepEqual([await locked("servers"), await locked("volumes")], [[], ["bare"]]);
+    assert.equal(await liftLocks(api, new Map([["hcloud:index/server:Server", new Set(["999999"])]])), 0);
+    await api.change("POST", `/servers/${ids["server-1"]}/actions/change_protection`, { delete: true, rebuild: true });
   });
 
   it("are deleted through locks and attachments, and nothing else is", async () => {
