@@ -13,8 +13,12 @@ const target = targetSchema.parse(settingsOf("GROUNDWORK_E2E_TARGET"));
 const cluster = clusterSchema.parse(settingsOf("GROUNDWORK_E2E_CLUSTER"));
 const images = process.env["GROUNDWORK_E2E_IMAGES"]?.split(",");
 const artifacts = withDoubles(openArtifacts(), cluster.version);
-const { hosts } = makeTarget(target, { artifacts });
-const k3s = new K3sCluster("k3s", { hosts, artifacts, ...cluster, ...(images === undefined ? {} : { images }) });
+const { hosts, api } = makeTarget(target, { artifacts });
+const k3s = new K3sCluster("k3s", {
+  ...{ hosts, artifacts, ...cluster },
+  ...(images === undefined ? {} : { images }),
+  ...(api === undefined ? {} : { api }),
+});
 
 const manifest = process.env["GROUNDWORK_E2E_MANIFEST"];
 const crds = manifest === undefined ? undefined : { path: manifest, sha256: sha256(manifest) };

@@ -1,6 +1,5 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import type { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { MachineError, run, succeeds } from "../nspawn/process";
 
@@ -33,7 +32,7 @@ export function inspect<T>(kind: "container" | "network" | "volume" | "image", n
 }
 
 /** Runs a command that reads `input`, and gives its output. */
-export async function dockerInput(input: Readable, ...args: string[]): Promise<string> {
+export async function dockerInput(input: AsyncIterable<unknown>, ...args: string[]): Promise<string> {
   const child = spawn("docker", args, { stdio: ["pipe", "pipe", "pipe"] });
   const told = { out: "", err: "" };
   child.stdout.on("data", (chunk: Buffer) => (told.out += chunk.toString()));
