@@ -27,7 +27,7 @@ const mostWork = 20;
 export class AgeError extends Error {
   readonly userError = true;
   constructor(
-    readonly cause: "passphrase" | "damaged",
+    override readonly cause: "passphrase" | "damaged",
     message: string,
   ) {
     super(message);
