@@ -1,4 +1,5 @@
 import { ArtifactError } from "../errors";
+import { cloudEntries } from "./cloud";
 import { cluster } from "./cluster";
 import { platformEntries } from "./platform";
 import { toolchain } from "./toolchain";
@@ -8,7 +9,13 @@ import type { Entry } from "./types";
 export type * from "./types";
 
 /** Every outside artefact of the project, in the order in which a first run wants them. */
-export const catalogue: readonly Entry[] = [...toolchain, ...cluster, ...platformEntries, ...trustEntries];
+export const catalogue: readonly Entry[] = [
+  ...toolchain,
+  ...cluster,
+  ...platformEntries,
+  ...trustEntries,
+  ...cloudEntries,
+];
 
 /** The names that the engine needs before any program can run. */
 export const TOOLCHAIN = toolchain.filter((entry) => !entry.internal).map((entry) => entry.name);

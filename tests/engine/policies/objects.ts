@@ -9,8 +9,16 @@ export interface ApiObject {
 }
 
 /** Plural names that are more than the kind with an `s`. */
-const plurals: Record<string, string> = { Ingress: "ingresses", NetworkPolicy: "networkpolicies" };
-const clusterScoped = ["Namespace", "ClusterRole", "ClusterRoleBinding", "ValidatingWebhookConfiguration"];
+const plurals: Record<string, string> = {
+  Ingress: "ingresses",
+  NetworkPolicy: "networkpolicies",
+  PriorityClass: "priorityclasses",
+  StorageClass: "storageclasses",
+};
+const clusterScoped = [
+  ...["ClusterRole", "ClusterRoleBinding", "CSIDriver", "Namespace", "PriorityClass", "StorageClass"],
+  "ValidatingWebhookConfiguration",
+];
 
 /** Path of the collection that an object is posted to. */
 export function collection({ apiVersion, kind, metadata }: ApiObject): string {

@@ -49,7 +49,7 @@ describe("the catalogue of outside artefacts", () => {
   it("names a registry, a repository and a fixed tag for each image", () => {
     for (const { name, kind, image, sources } of catalogue) {
       if (kind !== "image" || sources.some((source) => source.type === "image-set")) continue;
-      assert.match(image?.name ?? "", /^[a-z.]+\.(io|com)\/[a-z0-9-]+\/[a-z0-9-]+$/, name);
+      assert.match(image?.name ?? "", /^[a-z0-9.]+\.(io|com)\/[a-z0-9-]+\/[a-z0-9-]+$/, name);
       assert.match(image?.tag ?? "", /^v?\d+\.\d+/, name);
     }
   });
