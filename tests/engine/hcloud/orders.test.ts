@@ -1,20 +1,16 @@
 import * as assert from "node:assert/strict";
-import { CloudApi } from "../../../cli/cloud/api";
+import { CloudApi, type CloudObject } from "../../../cli/cloud/api";
 import { explainCloudErrors } from "../../../cli/cloud-errors";
 import { CloudProject, type Ended } from "./project";
 
-interface Server {
-  id: number;
-  name: string;
+interface Server extends CloudObject {
   status: string;
   labels: Record<string, string>;
-  protection: object;
   server_type: { name: string };
   public_net: { ipv4: object | null };
   private_net: { ip: string }[];
 }
-interface Balancer {
-  name: string;
+interface Balancer extends CloudObject {
   public_net: { enabled: boolean };
   targets: { targets: object[] }[];
 }
@@ -83,26 +79,30 @@ describe("orders at Hetzner Cloud, against the emulator without machines", funct
   });
 
   it("tell what to do where a type is sold out or a name is taken, and go on the next time", async () => {
+    /** What a person is told of the one thing that fails; the engine begins nothing new after it. */
+    const refused = async (): Promise<string> => {
+      const ended = await project.up();
+      assert.notEqual(ended.code, 0);
+      const told = explainCloudErrors(project.errors());
+      assert.equal(told.length, 1, ended.output);
+      return told[0]!;
+    };
     project.cloud.fail({ kind: "soldOut", type: "ccx13" });
-    await api.change("POST", "/servers", { name: "prod-taken-1", server_type: "cpx22", image: "debian-12" });
-    project.target = { ...target, agents: [...target.agents, pool("rare", "ccx13"), pool("taken")] };
-    const refused = await project.up();
-    assert.notEqual(refused.code, 0);
-    const told = explainCloudErrors(project.errors());
-    assert.equal(told.length, 2, refused.output);
-    assert.ok(
-      told.some((line) => line.startsWith("hcloud-rare-1: Hetzner has none left")),
-      told.join("\n"),
-    );
-    assert.ok(
-      told.some((line) => /^hcloud-taken-1: something of this name/.test(line)),
-      told.join("\n"),
-    );
+    project.target = { ...target, agents: [...target.agents, pool("rare", "ccx13")] };
+    assert.match(await refused(), /^hcloud-rare-1: Hetzner has none left/);
 
     project.cloud.fail({ kind: "soldOut", type: "ccx13", off: true });
+    await api.change("POST", "/servers", { name: "prod-taken-1", server_type: "cpx22", image: "debian-12" });
+    project.target = { ...target, agents: [...target.agents, pool("rare", "ccx13"), pool("taken")] };
+    assert.match(await refused(), /^hcloud-taken-1: something of this name/);
+
     const [stranger] = (await servers()).filter(({ name }) => name === "prod-taken-1");
     await api.remove(`/servers/${stranger!.id}`);
-    assert.deepEqual(done(ok(await project.up())), ["created hcloud-rare-1", "created hcloud-taken-1"]);
+    ok(await project.up());
+    assert.deepEqual(
+      project.names("servers").filter((name) => /rare|taken/.test(name)),
+      ["prod-rare-1", "prod-taken-1"],
+    );
   });
 
   it("keep what is not changed where pools change places and one goes", async () => {
