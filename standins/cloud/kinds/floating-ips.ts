@@ -43,7 +43,7 @@ function create(core: Core, body: input.Body): Answer {
     dns_ptr: [],
   });
   const action = server === undefined ? undefined : change(core, base.id, "assign_floating_ip", { server });
-  return { status: 201, object: base.id, action, more: action ? {} : { action: null } };
+  return { status: 201, object: base.id, action };
 }
 
 export const floatingIps: KindApi<"floating_ips"> = {

@@ -119,7 +119,7 @@ export const primaryIps: KindApi<"primary_ips"> = {
       dns_ptr: [],
     });
     const action = assignee ? startAssign(core, base.id, assignee, "assign_primary_ip") : undefined;
-    return { status: 201, object: base.id, action, more: action ? {} : { action: null } };
+    return { status: 201, object: base.id, action };
   },
   update(_, ip, body) {
     ip.auto_delete = input.boolean(body, "auto_delete", ip.auto_delete);
