@@ -77,7 +77,7 @@ export async function askCluster(kube: KubeClient): Promise<ClusterThings> {
 /** Deletes an object; one that is gone already is as good. */
 export async function deletePath(kube: KubeClient, path: string): Promise<void> {
   try {
-    await kube.request("DELETE", path, { propagationPolicy: "Background" });
+    await kube.request("DELETE", path, { apiVersion: "v1", kind: "DeleteOptions", propagationPolicy: "Background" });
   } catch (error) {
     if (!(error instanceof KubeError) || error.status !== 404) throw error;
   }
