@@ -34,8 +34,12 @@ interface Options {
 function parse(argv: string[]): Options {
   try {
     const options = {
-      ...{ stack: { type: "string", short: "s" }, to: { type: "string" }, day: { type: "string" } },
-      ...{ plan: { type: "boolean" }, os: { type: "boolean" }, yes: { type: "boolean", short: "y" } },
+      stack: { type: "string", short: "s" },
+      to: { type: "string" },
+      day: { type: "string" },
+      plan: { type: "boolean" },
+      os: { type: "boolean" },
+      yes: { type: "boolean", short: "y" },
       help: { type: "boolean", short: "h" },
     } as const;
     return parseArgs({ args: argv, options }).values;

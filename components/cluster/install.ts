@@ -121,7 +121,7 @@ echo '${node.name} is Ready'`;
 /** Takes K3s off a machine that stays. */
 export function uninstall(node: NodePlan): string {
   return `[ ! -x ${uninstallScript(node.role)} ] || ${uninstallScript(node.role)}
-rm -f ${paths.binary}.previous /var/lib/groundwork/upgrade
+rm -f ${paths.binary}.previous /var/lib/groundwork/upgrade /var/lib/groundwork/os-patched
 rmdir /var/lib/groundwork 2> /dev/null || true`;
 }
 
