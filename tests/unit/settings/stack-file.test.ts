@@ -65,7 +65,7 @@ describe("a stack's file that is right", () => {
     const { settings } = checkStackFile(path.join(folder, "smallest.yaml"));
     assert.ok(settings);
     assert.deepEqual(
-      { ...settings, target: undefined, database: undefined, standby: settings.standby },
+      { ...settings, target: undefined, database: undefined },
       {
         domain: "local",
         localNames: false,
