@@ -134,12 +134,13 @@ export function livenessProbe(namespace: PlatformNamespace, resources: ResourceN
 }
 
 type Container = k8s.types.input.core.v1.Container;
+type Volume = k8s.types.input.core.v1.Volume;
 
 /** All containers meet at the driver's socket. */
 function withSocket(deployment: k8s.apps.v1.DeploymentArgs): Partial<k8s.types.input.core.v1.PodSpec> {
   const { template } = deployment.spec as { template: { spec: k8s.types.input.core.v1.PodSpec } };
   // The kit plans plain values: no output stands between here and them.
-  const { containers, volumes } = template.spec as { containers: object[]; volumes?: object[] };
+  const { containers, volumes } = template.spec as { containers: object[]; volumes?: Volume[] };
   const mount = { name: "socket", mountPath: socketFolder };
   return {
     tolerations: controllerTolerations,
