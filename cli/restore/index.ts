@@ -68,6 +68,14 @@ export async function restore(argv: string[]): Promise<number> {
     );
   }
   const goOn = known !== undefined && !options.lost;
+  if (goOn && known.isOld()) {
+    throw new UserError(
+      [
+        `a restore of ${stack} from ${known.id} was begun at ${known.begun.toISOString()} and never finished. To go on would undo`,
+        `what was written since. Begin anew with --lost or, where the stack was mended by hand, delete ${known.file}`,
+      ].join("\n"),
+    );
+  }
   const began = Date.now();
   // Nothing is changed before all that can be known before was looked at.
   const summary = await findBackup(store, stack, goOn ? known.id : options.backup);

@@ -13,6 +13,9 @@ interface Notes {
   done: Step[];
 }
 
+/** Milliseconds that a restore may take with all its interruptions. */
+const longest = 24 * 3_600_000;
+
 const folder = (): string => stateFolder("restore");
 const fileOf = (stack: string): string => path.join(folder(), `${stack}.json`);
 
@@ -41,6 +44,15 @@ export class Progress {
   }
   get begun(): Date {
     return new Date(this.notes.begun);
+  }
+
+  get file(): string {
+    return fileOf(this.stack);
+  }
+
+  /** Whether it was begun so long ago that the stack may have been used since. */
+  isOld(now = new Date()): boolean {
+    return now.getTime() - this.begun.getTime() > longest;
   }
 
   has(step: Step): boolean {
