@@ -10,7 +10,7 @@ import type { Container, Network } from "../../components/host/docker/engine";
 import { checkContainer, createArgs, fixedOf, sshPlace } from "../../components/host/docker/machine";
 import { checkNetwork } from "../../components/host/docker/network";
 import { ContainerSpec, publishedOf, volumesOf } from "../../components/host/docker/plan";
-import { dockerProblems, EngineFacts } from "../../components/host/docker/preflight";
+import { dockerProblems, EngineFacts, readInfo } from "../../components/host/docker/preflight";
 import { restoreKernel, seedArchive, seedEntries } from "../../components/host/docker/seed";
 import type { DockerSettings } from "../../components/host/docker/settings";
 import { planMachines } from "../../components/host/nspawn/plan";
@@ -228,6 +228,12 @@ describe("preflight of a docker target", () => {
       assert.match(found[0]!, message);
     });
   }
+
+  it("tells an engine from one that is not up, and from another program of the name", () => {
+    assert.equal(readInfo('{"ServerVersion":"28.2.2"}').silent, undefined);
+    assert.equal(readInfo('{"ServerErrors":["Cannot connect"]}').silent, "Cannot connect");
+    assert.match(readInfo('{"host":{},"version":{}}').silent!, /^`docker` is another program/);
+  });
 
   it("tells of a network that the cluster itself uses", () =>
     assert.match(problems({}, { network: { cidr: "10.42.7.0/24" } })[0]!, /which the cluster uses for pods/));

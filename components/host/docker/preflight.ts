@@ -90,12 +90,19 @@ export function dockerProblems(settings: DockerSettings, facts: EngineFacts, { s
   return problems;
 }
 
+/** What an answer of `docker info` means. Podman's own command under Docker's name answers in another form, here and elsewhere. */
+export function readInfo(text: string): Pick<EngineFacts, "silent" | "info"> {
+  const info = JSON.parse(text) as EngineInfo;
+  const [error] = info.ServerErrors ?? [];
+  if (error !== undefined) return { info, silent: error };
+  const foreign = "`docker` is another program under this name: use Docker's own, which podman's socket answers, too";
+  return info.ServerVersion ? { info } : { info, silent: foreign };
+}
+
 /** Asks the engine; never throws. */
 export function engineInfo(): Pick<EngineFacts, "silent" | "info"> {
   try {
-    const info = JSON.parse(docker("info", "--format", "{{json .}}")) as EngineInfo;
-    const [error] = info.ServerErrors ?? [];
-    return error === undefined ? { info } : { info, silent: error };
+    return readInfo(docker("info", "--format", "{{json .}}"));
   } catch (error) {
     return { info: {}, silent: (error as Error).message.split("\n")[0]! };
   }
