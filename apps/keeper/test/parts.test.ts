@@ -7,6 +7,9 @@ import { isFresh } from "../src/bootstrap/token";
 import { tokenPeriod } from "../src/bootstrap/set-up";
 import { documentSchema, parseJson } from "../src/configure/document";
 import { generate } from "../src/configure/generated";
+import { ensureInitialised, FatalError, NotYetError } from "../src/configure/initialise";
+import type { Kube } from "../src/kube/client";
+import { VaultClient } from "../src/vault/client";
 import { CertificateWatch, followGeneration, rotateAudit } from "../src/guard";
 import { blank, hide } from "../src/log";
 import { readStanza, writeStanza } from "../src/seal";
@@ -32,6 +35,27 @@ describe("the keeper's parts", () => {
     assert.equal(isFresh({ creation_time: now - 60, ttl: tokenPeriod / 2 }, now), false);
     // A clock that jumped back: the token seems to be of tomorrow, and serves.
     assert.equal(isFresh({ creation_time: now + 86_400, ttl: tokenPeriod }, now), true);
+  });
+
+  it("leave an empty Vault alone while a snapshot is being restored into it", async () => {
+    const platform = { recovery: "vault-recovery", state: "vault-state", namespace: "vault" } as never;
+    const asked: string[] = [];
+    const empty = new VaultClient((path) => {
+      asked.push(path);
+      const body = { initialized: false, sealed: true, standby: true, version: "1" };
+      return Promise.resolve({ status: 200, body: Buffer.from(JSON.stringify(body)) });
+    });
+    const kube = (recovery: Record<string, string>): Kube => ({
+      readSecret: () => Promise.resolve(recovery),
+      readConfigMap: () => Promise.resolve({ phase: "initialised" }),
+      writeSecret: () => Promise.reject(new Error("a Secret was written")),
+      writeConfigMap: () => Promise.reject(new Error("a ConfigMap was written")),
+    });
+    const keys = JSON.stringify(["one", "two", "three"]);
+    const waiting = ensureInitialised([empty], kube({ keys, restoring: "20260131T120000Z" }), platform);
+    await assert.rejects(waiting, (error) => error instanceof NotYetError && /20260131T120000Z/.test(error.message));
+    assert.deepEqual(asked, []);
+    await assert.rejects(ensureInitialised([empty], kube({ keys }), platform), FatalError);
   });
 
   it("blank what is secret wherever it stands", () => {
