@@ -2,7 +2,7 @@ import type { KubeClient } from "../access/api";
 import type { CloudApi } from "./api";
 import { askCluster, type ClusterThings, deleteClaims, deletePath, exists } from "./cluster";
 import type { AnyObject } from "./kinds";
-import { serviceLabel, stackLabel } from "./orphans";
+import { selectorOf, serviceLabel } from "./orphans";
 import { addToRecord } from "./record";
 
 /** How a drain went. */
@@ -31,7 +31,7 @@ export interface DrainOptions {
  */
 export async function drainCluster(options: DrainOptions): Promise<Drained> {
   const { stack, api, kube, tell = () => undefined } = options;
-  const networks = await api.list("/networks", "networks", { label_selector: `${stackLabel}=${stack}` });
+  const networks = await api.list("/networks", "networks", { label_selector: selectorOf(stack) });
   addToRecord(stack, { networks: networks.map(({ id }) => id), destroyed: new Date().toISOString() });
   if (!kube) return { services: 0, volumes: 0, left: ["there is no kubeconfig of the cluster"] };
   let things: ClusterThings;

@@ -1,3 +1,4 @@
+import { prefixOf } from "../../components/host/hcloud/plan";
 import { itemsOf, type Prices, round } from "../../stacks/cost";
 import { table } from "../ui";
 import { money } from "../cost/table";
@@ -5,8 +6,8 @@ import type { CloudApi } from "./api";
 import { type AnyObject, deleteObject, type Kind, kindNamed, kinds, resourceOf } from "./kinds";
 import type { ClusterRecord } from "./record";
 
-/** The label that the stack's objects carry. */
-export const stackLabel = "groundwork-stack";
+/** What selects the stack's objects by the label that they carry. */
+export const selectorOf = (stack: string): string => `groundwork-stack=${prefixOf(stack)}`;
 /** The label with which the cloud controller manager says whose Service a balancer is for. */
 export const serviceLabel = "hcloud-ccm/service-uid";
 
@@ -41,7 +42,7 @@ export interface Orphan {
  */
 export async function findOrphans(api: CloudApi, known: Known, prices: Prices): Promise<Orphan[]> {
   const { stack, inState, record, live } = known;
-  const labelled = { label_selector: `${stackLabel}=${stack}` };
+  const labelled = { label_selector: selectorOf(stack) };
   const found: Orphan[] = [];
   const networks = new Set(record?.networks ?? []);
   for (const { id } of await api.list("/networks", "networks", labelled)) networks.add(id);
@@ -53,7 +54,7 @@ export async function findOrphans(api: CloudApi, known: Known, prices: Prices): 
     const objects = new Map<number, { object: AnyObject; why: string; ofCluster: boolean }>();
     for (const object of await api.list<AnyObject>(kind.path, kind.key, { ...kind.query, ...labelled })) {
       const ofCluster = object.labels?.["managed-by"] === "csi-driver";
-      objects.set(object.id, { object, why: `label ${stackLabel}=${stack}`, ofCluster });
+      objects.set(object.id, { object, why: `label ${selectorOf(stack)}`, ofCluster });
     }
     if (kind.name === "load balancer") {
       for (const object of await api.list<AnyObject>(kind.path, kind.key, { label_selector: serviceLabel })) {

@@ -1,10 +1,11 @@
-import { planCloud, prefixOf } from "../../components/host/hcloud/plan";
+import { type CloudPlan, planCloud, prefixOf } from "../../components/host/hcloud/plan";
 import { type EngineError, explainCloudErrors } from "../cloud-errors";
 import type { Engine } from "../engine";
 import type { Settings } from "../../stacks/settings";
 import { say, UserError } from "../ui";
 import { cloudAccess } from "./access";
 import { CloudApi, CloudApiError, type CloudObject } from "./api";
+import { liftLocks } from "./locks";
 
 /** A server of the stack's as its state has it. */
 export interface KnownServer {
@@ -93,7 +94,10 @@ export async function lookAfterServers(
   const { target } = settings;
   const targeted = rest.some((arg) => arg === "--target" || arg.startsWith("--target="));
   if (target.driver === "hcloud" && !targeted) oneTypeAtATime(stack, known, planCloud(target, stack).nodes);
-  const there = await listServers(new CloudApi(await cloudAccess(stack, { engine, config })), stack);
+  const api = new CloudApi(await cloudAccess(stack, { engine, config }));
+  const there = await listServers(api, stack);
+  if (target.driver === "hcloud" && !targeted)
+    await letGo(api, JSON.parse(exported.stdout) as Exported, planCloud(target, stack));
   const gone = goneServers(
     stack,
     known,
@@ -109,6 +113,26 @@ export async function lookAfterServers(
   const args = ["refresh", "--stack", stack, "--yes", "--skip-preview", "--non-interactive", ...targets];
   const { code, stdout, stderr } = await engine.run(engine.defaults(args, config));
   if (code !== 0) throw new UserError(`the state could not be told of it:\n${(stderr || stdout).trim()}`);
+}
+
+/**
+ * Takes the API's lock off machines that the settings do not have any more, and off their addresses: the provider does not do that
+ * before it deletes them. Volumes keep theirs: with `protect` the engine does not delete them either.
+ */
+export async function letGo(
+  api: CloudApi,
+  { deployment }: Exported,
+  plan: Pick<CloudPlan, "gateway" | "nodes">,
+): Promise<void> {
+  const wanted = new Set([plan.gateway, ...plan.nodes].flatMap((server) => server?.name ?? []));
+  const departing = new Map<string, Set<string>>();
+  for (const { type, id, inputs } of deployment?.resources ?? []) {
+    if (!id || !/^hcloud:index\/(server:Server|primaryIp:PrimaryIp)$/.test(type)) continue;
+    const machine = inputs?.name?.replace(type.endsWith("PrimaryIp") ? /-ipv[46]$/ : /$/, "");
+    if (machine === undefined || wanted.has(machine)) continue;
+    departing.set(type, (departing.get(type) ?? new Set()).add(id));
+  }
+  await liftLocks(api, departing);
 }
 
 async function listServers(api: CloudApi, stack: string): Promise<Server[]> {

@@ -2,9 +2,11 @@ import * as assert from "node:assert/strict";
 import * as fs from "node:fs";
 import * as os from "node:os";
 import * as path from "node:path";
+import type { PlannedServer } from "../../../components/host/hcloud/plan";
 import { CloudApi } from "../../../cli/cloud/api";
 import { liftLocks } from "../../../cli/cloud/locks";
 import { deleteOrphans, findOrphans, type Known, type Orphan, orphanTable } from "../../../cli/cloud/orphans";
+import { letGo } from "../../../cli/cloud/servers";
 import { idsOf } from "../../../cli/cloud/state";
 import { costSchema, pricesOf } from "../../../stacks/cost";
 import { type Emulator, startEmulator } from "../../../standins/cloud/main";
@@ -175,6 +177,25 @@ describe("orphans in the cloud", function () {
     assert.deepEqual([await locked("servers"), await locked("volumes")], [[], ["bare"]]);
     assert.equal(await liftLocks(api, new Map([["hcloud:index/server:Server", new Set(["999999"])]])), 0);
     await api.change("POST", `/servers/${ids["server-1"]}/actions/change_protection`, { delete: true, rebuild: true });
+  });
+
+  it("lose their locks before an update when the settings have no such machine any more, and no others do", async () => {
+    const lock = (name: string, on: boolean) =>
+      api.change("POST", `/servers/${ids[name]}/actions/change_protection`, { delete: on, rebuild: on });
+    await lock("server-2", true);
+    const server = (name: string) => ({
+      type: "hcloud:index/server:Server",
+      urn: name,
+      id: String(ids[name]),
+      inputs: { name },
+    });
+    const deployment = { resources: [server("server-1"), server("server-2")] };
+    await letGo(api, { deployment }, { nodes: [{ name: "server-1" } as PlannedServer] });
+    const servers = await api.list("/servers", "servers");
+    assert.deepEqual(
+      servers.filter(({ protection }) => protection?.delete).map(({ name }) => name),
+      ["server-1"],
+    );
   });
 
   it("are deleted through locks and attachments, and nothing else is", async () => {
