@@ -6,7 +6,7 @@ import type { Parts } from "../artifacts/types";
 import { type Choice, choiceOfState, type StateResource } from "../components/host/choice";
 import { packConfig } from "../policies/config";
 import { checkStackFile, packSettings } from "../stacks/settings";
-import { releaseStaleLock } from "./locks";
+import { dropBrokenSidecars, releaseStaleLock } from "./locks";
 import { forgetChoice, keptChoice, mustChoose, settledText } from "./target";
 import { passphraseFile, root, stateDir, stateFolder, writeAtomically } from "./paths";
 
@@ -116,6 +116,7 @@ export class Engine {
     this.toolchain = toolchain;
     this.env = { ...engineEnvironment(toolchain), ...overrides?.env };
     this.projectFolder = overrides?.projectFolder ?? stateFolder("project");
+    dropBrokenSidecars(this.env["PULUMI_BACKEND_URL"] ?? "");
   }
 
   /** Ends the command that runs, for tests of what follows. False when none runs. */

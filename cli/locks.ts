@@ -37,3 +37,27 @@ function isRunning(pid: number): boolean {
     return false;
   }
 }
+
+/**
+ * Removes sidecar files (`<stack>.json.attrs`) of a file backend that a killed engine left empty or half-written: the checkpoint itself is
+ * replaced as a whole, but with such a file beside it the engine says "failed to load checkpoint: EOF" and does nothing more. Without
+ * the file it reads the checkpoint. Harmless beside a running engine, which writes the file anew at each step.
+ */
+export function dropBrokenSidecars(backendUrl: string): void {
+  if (!backendUrl.startsWith("file://")) return;
+  const folder = path.join(backendUrl.slice("file://".length), ".pulumi");
+  if (!fs.existsSync(folder)) return;
+  const files = fs.readdirSync(folder, { recursive: true }) as string[];
+  for (const file of files.filter((name) => name.endsWith(".attrs"))) {
+    if (!isJson(path.join(folder, file))) fs.rmSync(path.join(folder, file), { force: true });
+  }
+}
+
+function isJson(file: string): boolean {
+  try {
+    JSON.parse(fs.readFileSync(file, "utf8"));
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -5,6 +5,7 @@ import * as os from "node:os";
 import * as path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { CloudApi } from "../../../cli/cloud/api";
+import { dropBrokenSidecars } from "../../../cli/locks";
 import { type Recovered, type StackState, recoverPendingCreates } from "../../../cli/strays";
 import { type Cloud, startCloud } from "../../../standins/cloud/cloud";
 import { paper } from "../../../standins/cloud/paper";
@@ -76,6 +77,7 @@ class Project {
 
   /** What the command line does before it runs a stack again whose engine was killed. */
   async recover(cloud: Cloud): Promise<Recovered[]> {
+    dropBrokenSidecars(this.env["PULUMI_BACKEND_URL"]!);
     await this.run("cancel", "--yes");
     const state = await this.state();
     const recovered = await recoverPendingCreates({ state, label, api: new CloudApi(cloud) });
