@@ -30,6 +30,7 @@ export interface DestroyOptions extends VerbOptions {
  */
 export async function destroy(options: DestroyOptions): Promise<number> {
   const stack = chosenStack(options.stack);
+  refusePart(stack, options.rest ?? []);
   const settings = settingsIfRight(stack);
   // A file that can't be read protects: it may have said so.
   const isProtected = settings?.protect ?? true;
@@ -62,6 +63,19 @@ export async function destroy(options: DestroyOptions): Promise<number> {
   forgetOutputs(stack);
   await engine.removeStack(stack);
   return left > 0 ? 2 : 0;
+}
+
+/** Options of the engine's that leave something: then the cluster must not be asked to give back everything. */
+const partial = /^(-t|--target|--exclude|--exclude-protected|--preview-only)(=|$)/;
+
+/** Refuses to take a part of a stack: what comes before the engine is for the whole. */
+export function refusePart(stack: string, rest: readonly string[]): void {
+  const option = rest.find((arg) => partial.test(arg));
+  if (option === undefined) return;
+  throw new UserError(
+    `not destroyed: ${option} leaves a part of the stack, and this command takes the whole. ` +
+      `For a part: npx pulumi destroy --stack ${stack} ${rest.join(" ")}`,
+  );
 }
 
 /** Makes sure that somebody wants this stack to go. */

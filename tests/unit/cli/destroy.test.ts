@@ -1,5 +1,5 @@
 import * as assert from "node:assert/strict";
-import { confirm } from "../../../cli/destroy";
+import { confirm, refusePart } from "../../../cli/destroy";
 
 // A test has no terminal, so whoever asks here is a script.
 describe("the guard before a destroy", () => {
@@ -17,6 +17,19 @@ describe("the guard before a destroy", () => {
     await assert.rejects(confirm("prod", true, { confirm: "dev" }), refused);
     await assert.rejects(confirm("prod", false, { confirm: "dev", yes: true }), refused);
     await assert.rejects(confirm("prod", false, { confirm: "" }), /--confirm says ""/);
+  });
+
+  it("takes no part of a stack, for the cluster would give back all that it has", () => {
+    for (const part of [
+      ["--target", "urn:x"],
+      ["--target=urn:x"],
+      ["-t", "urn:x"],
+      ["--exclude-protected"],
+      ["--preview-only"],
+    ]) {
+      assert.throws(() => refusePart("prod", part), says(/^not destroyed: .* npx pulumi destroy --stack prod -/));
+    }
+    refusePart("prod", ["--parallel", "4", "--targets-are-no-option"]);
   });
 
   it("asks nobody about a stack that is not protected, where nobody is", async () => {
