@@ -65,8 +65,8 @@ export interface ClusterBaselineArgs {
   /** Addresses of the servers, and of all nodes. */
   servers: pulumi.Input<string>[];
   nodes: pulumi.Input<string>[];
-  /** The machine with which the whole cluster goes away: then nothing has to be deleted in it. */
-  machine?: pulumi.Resource;
+  /** What the whole cluster goes away with: then nothing has to be deleted in it. */
+  cluster?: pulumi.Resource;
 }
 
 /** What the hardening asks for inside the cluster, in the namespaces that Kubernetes makes itself. */
@@ -77,7 +77,7 @@ export class ClusterBaseline extends pulumi.ComponentResource {
       new k8s.networking.v1.NetworkPolicy(
         `${name}-${namespace}-${title}`,
         { metadata: { name: title, namespace }, spec },
-        { parent: this, deletedWith: args.machine },
+        { parent: this, deletedWith: args.cluster },
       );
     for (const [title, spec] of Object.entries(systemPolicies(args.servers, args.nodes))) {
       policy("kube-system", title, spec);

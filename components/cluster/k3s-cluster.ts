@@ -105,8 +105,8 @@ export class K3sCluster extends pulumi.ComponentResource {
       {
         servers: this.serverAddresses,
         nodes: hosts.map((host) => host.address),
-        // With one server the cluster is gone with it.
-        machine: servers.length === 1 ? this.server.machine : undefined,
+        // With its tokens the cluster goes, also where its API can't be asked any more.
+        cluster: serverToken,
       },
       { parent: this, providers: { kubernetes: this.provider } },
     );
