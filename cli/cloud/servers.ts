@@ -1,6 +1,7 @@
 import { type CloudPlan, planCloud, prefixOf } from "../../components/host/hcloud/plan";
 import { type EngineError, explainCloudErrors } from "../cloud-errors";
 import type { Engine } from "../engine";
+import { architectureOf } from "../../components/host/hcloud/places";
 import type { Settings } from "../../stacks/settings";
 import { say, UserError } from "../ui";
 import { cloudAccess } from "./access";
@@ -22,7 +23,7 @@ interface Exported {
       urn: string;
       type: string;
       id?: string;
-      inputs?: { name?: string; serverType?: string; labels?: Record<string, string> };
+      inputs?: { name?: string; serverType?: string; location?: string; labels?: Record<string, string> };
     }[];
   };
 }
@@ -97,7 +98,7 @@ export async function lookAfterServers(
   const api = new CloudApi(await cloudAccess(stack, { engine, config }));
   const there = await listServers(api, stack);
   if (target.driver === "hcloud" && !targeted)
-    await letGo(api, JSON.parse(exported.stdout) as Exported, planCloud(target, stack));
+    await letGo(api, JSON.parse(exported.stdout) as Exported, planCloud(target, stack), rest);
   const gone = goneServers(
     stack,
     known,
@@ -115,24 +116,45 @@ export async function lookAfterServers(
   if (code !== 0) throw new UserError(`the state could not be told of it:\n${(stderr || stdout).trim()}`);
 }
 
+type Machines = Pick<CloudPlan, "gateway" | "nodes">;
+
 /**
- * Takes the API's lock off machines that the settings do not have any more, and off their addresses: the provider does not do that
- * before it deletes them. Volumes keep theirs: with `protect` the engine does not delete them either.
+ * Machines and addresses of the state that this run will delete, by type: those that the settings do not have any more, and those
+ * that are made anew, since somebody said `--replace`, or for another location or processor.
+ */
+export function departing({ deployment }: Exported, plan: Machines, rest: readonly string[]): Map<string, Set<string>> {
+  const wanted = new Map([plan.gateway, ...plan.nodes].flatMap((server) => (server ? [[server.name, server]] : [])));
+  const replaced = new Set(
+    rest.flatMap((arg, index) => (rest[index - 1] === "--replace" ? [arg] : (/^--replace=(.*)$/.exec(arg)?.[1] ?? []))),
+  );
+  const found = new Map<string, Set<string>>();
+  for (const { urn, type, id, inputs } of deployment?.resources ?? []) {
+    if (!id || !/^hcloud:index\/(server:Server|primaryIp:PrimaryIp)$/.test(type)) continue;
+    const machine = inputs?.name?.replace(type.endsWith("PrimaryIp") ? /-ipv[46]$/ : /$/, "");
+    if (machine === undefined) continue;
+    const planned = wanted.get(machine);
+    const moves = planned !== undefined && inputs?.location !== undefined && inputs.location !== planned.location;
+    const changes =
+      planned !== undefined &&
+      inputs?.serverType !== undefined &&
+      architectureOf(inputs.serverType) !== planned.architecture;
+    if (planned && !moves && !changes && !replaced.has(urn)) continue;
+    found.set(type, (found.get(type) ?? new Set()).add(id));
+  }
+  return found;
+}
+
+/**
+ * Takes the API's lock off what this run deletes: the provider does not do that before. Volumes keep theirs: with `protect` the engine
+ * does not delete them either.
  */
 export async function letGo(
   api: CloudApi,
-  { deployment }: Exported,
-  plan: Pick<CloudPlan, "gateway" | "nodes">,
+  state: Exported,
+  plan: Machines,
+  rest: readonly string[] = [],
 ): Promise<void> {
-  const wanted = new Set([plan.gateway, ...plan.nodes].flatMap((server) => server?.name ?? []));
-  const departing = new Map<string, Set<string>>();
-  for (const { type, id, inputs } of deployment?.resources ?? []) {
-    if (!id || !/^hcloud:index\/(server:Server|primaryIp:PrimaryIp)$/.test(type)) continue;
-    const machine = inputs?.name?.replace(type.endsWith("PrimaryIp") ? /-ipv[46]$/ : /$/, "");
-    if (machine === undefined || wanted.has(machine)) continue;
-    departing.set(type, (departing.get(type) ?? new Set()).add(id));
-  }
-  await liftLocks(api, departing);
+  await liftLocks(api, departing(state, plan, rest));
 }
 
 async function listServers(api: CloudApi, stack: string): Promise<Server[]> {
