@@ -1,5 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { Artifacts } from "../artifacts/types";
+import { serves } from "../components/backup";
 import { CloudControllers } from "../components/cloud";
 import { AdmissionPolicies } from "../components/cluster";
 import { EdgeFront, Traefik } from "../components/edge";
@@ -99,7 +100,16 @@ export class Platform extends pulumi.ComponentResource {
         artifacts: ["traefik"],
         probe: { kind: "workload", resource: "deployments", namespace: "traefik", name: "traefik" },
       },
-      { name: "api", artifacts: ["api"], probe: { kind: "https", url: `${api}/readyz`, address }, url: api },
+      ...(serves(settings.standby)
+        ? [
+            {
+              name: "api",
+              artifacts: ["api"],
+              probe: { kind: "https" as const, url: `${api}/readyz`, address },
+              url: api,
+            },
+          ]
+        : []),
     ];
   }
 }
