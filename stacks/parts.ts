@@ -36,6 +36,20 @@ const features: { on: (settings: Settings) => boolean; parts: Parts }[] = [
     on: ({ externalSecrets }) => externalSecrets.enabled,
     parts: { images: ["external-secrets"], files: ["external-secrets-manifest"] },
   },
+  { on: ({ target }) => target.driver === "hcloud", parts: { images: ["hcloud-cloud-controller-manager"] } },
+  {
+    on: ({ target, cloud }) => target.driver === "hcloud" && cloud.volumes.enabled,
+    parts: {
+      images: [
+        "hcloud-csi-driver",
+        "csi-attacher",
+        "csi-provisioner",
+        "csi-resizer",
+        "csi-node-driver-registrar",
+        "livenessprobe",
+      ],
+    },
+  },
   {
     on: ({ target }) => target.driver === "nspawn" || target.driver === "docker",
     parts: { images: [], files: ["rootfs"] },

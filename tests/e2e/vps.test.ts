@@ -1,0 +1,146 @@
+import * as assert from "node:assert/strict";
+import * as fs from "node:fs";
+import * as path from "node:path";
+import type { StackReport } from "../../stacks/report";
+import { EmulatedCloud } from "../support/cloud";
+import { Groundwork } from "../support/groundwork";
+import { client, eventually } from "../support/https";
+import { leftBehind, MachineSnapshot, snapshot } from "../support/machine";
+import { OutageWatch } from "../support/outage";
+
+interface Item {
+  id: string;
+  name: string;
+}
+
+interface Node {
+  metadata: { name: string; labels: Record<string, string> };
+  spec: { providerID?: string };
+}
+
+/** Most requests to the cloud's API that a whole `up` may take: Hetzner lets 3,600 through in an hour. */
+const mostRequests = 300;
+
+/** Longest time for which nothing may be answered at the ingress after a node is lost, in seconds. */
+const longestOutage = 30;
+
+/**
+ * The whole way on a rented cloud, from an empty project to a served row and back: the stack `cloud`, three servers and two agents
+ * without public addresses behind a gateway, on the emulator of the cloud (a stand-in) with a machine of this computer for each
+ * server. About five minutes on two cores. The steps build on each other and run in this order.
+ */
+describe("a stack in a cloud (emulated)", function () {
+  this.timeout(20 * 60_000);
+  this.bail(true);
+
+  const groundwork = new Groundwork("cloud");
+  let cloud: EmulatedCloud;
+  let untouched: MachineSnapshot;
+  let site: ReturnType<typeof client>;
+  let row: Item;
+
+  const report = () => JSON.parse(fs.readFileSync(`${groundwork.stateDir}/summary/cloud.json`, "utf8")) as StackReport;
+  const verb = async (name: string, ...args: string[]) => {
+    const ended = await groundwork.run(name, ...args);
+    assert.equal(ended.code, 0, ended.stdout.slice(-4000) + ended.stderr.slice(-4000));
+    return ended.stdout;
+  };
+
+  before("an empty project of the emulated cloud", async () => {
+    untouched = snapshot();
+    cloud = await EmulatedCloud.start();
+    Object.assign(groundwork.extraEnv, cloud.env);
+  });
+
+  after("whatever happened, nothing of the stack stays", async () => {
+    try {
+      if (fs.existsSync(`${groundwork.stateDir}/backend`)) await groundwork.run("destroy", "--confirm", "cloud");
+    } finally {
+      await cloud?.end();
+    }
+  });
+
+  it("comes up from nothing, within the cloud's limit of requests", async () => {
+    const began = Date.now();
+    await verb("up", "--yes");
+    const { total } = cloud.requests();
+    console.log(`    up: ${Math.round((Date.now() - began) / 1000)} s, ${total} requests to the cloud's API`);
+    assert.ok(total > 0 && total < mostRequests, `${total} requests`);
+  });
+
+  it("has servers and agents in the cluster, each known to the cloud", async () => {
+    const { items } = JSON.parse(await kubectl("get", "nodes", "-o", "json")) as { items: Node[] };
+    assert.deepEqual(items.map(({ metadata }) => metadata.name).sort(), [
+      "cloud-server-1",
+      "cloud-server-2",
+      "cloud-server-3",
+      "cloud-worker-1",
+      "cloud-worker-2",
+    ]);
+    for (const { metadata, spec } of items) {
+      assert.equal(spec.providerID, `hcloud://${cloud.server(metadata.name).id}`);
+      assert.equal(metadata.labels["topology.kubernetes.io/region"], "fsn1");
+    }
+  });
+
+  it("serves over TLS, through the balancer, a row that it wrote", async () => {
+    const { ingressAddress, ca, endpoints } = report();
+    site = client(endpoints["api"]!, ingressAddress, ca);
+    const made = await site<Item>("/items", { method: "POST", body: { name: "from afar", quantity: 1 } });
+    assert.equal(made.status, 201);
+    row = made.body;
+    assert.equal((await site<Item>(`/items/${row.id}`)).body.name, "from afar");
+  });
+
+  it("knows the addresses of its clients behind the balancer", async () => {
+    const log = await kubectl("logs", "-n", "traefik", "-l", "app.kubernetes.io/name=traefik", "--tail=200");
+    const clients = new Set([...log.matchAll(/"ClientHost":"([^"]+)"/g)].map(([, address]) => address));
+    assert.ok(clients.has(cloud.computer), `the access log has ${[...clients].join(", ")}`);
+  });
+
+  it("changes nothing when nothing changed", async () => {
+    assert.match(await verb("up", "--yes", "--", "--expect-no-changes"), /unchanged/);
+  });
+
+  it("serves on after a machine was lost", async () => {
+    const watch = new OutageWatch(site, `/items/${row.id}`, { seconds: 180, pause: 200 });
+    await cloud.cut("cloud-worker-1");
+    await eventually(120, async () => {
+      const [status] = (await kubectl("get", "node", "cloud-worker-1", "--no-headers")).split(/\s+/).slice(1);
+      assert.match(status ?? "", /NotReady/);
+    });
+    await new Promise((resolve) => setTimeout(resolve, 5000));
+    const { requests, failed, longest } = await watch.stop();
+    console.log(`    an agent lost: ${failed} of ${requests} requests failed, ${longest} s at most without an answer`);
+    assert.ok(longest <= longestOutage, `${longest} s without an answer`);
+  });
+
+  it("gets a lost machine back by one more run", async () => {
+    await cloud.lose("cloud-worker-1");
+    const before = cloud.server("cloud-worker-2").id;
+    await verb("up", "--yes");
+    assert.equal(cloud.server("cloud-worker-2").id, before, "a machine was touched that nothing was wrong with");
+    const status = await kubectl("get", "node", "cloud-worker-1", "--no-headers");
+    assert.match(status, /^cloud-worker-1 +Ready/);
+    assert.equal((await site<Item>(`/items/${row.id}`)).body.name, "from afar");
+  });
+
+  it("leaves nothing in the cloud and nothing here", async () => {
+    await verb("destroy", "--confirm", "cloud");
+    assert.deepEqual(cloud.left(), {});
+    await cloud.end();
+    const left = leftBehind(untouched, snapshot(), /groundwork|gw-|nspawn|k3s/);
+    assert.deepEqual(left, {});
+    groundwork.forget();
+  });
+
+  /** `kubectl` through the address that people are given. */
+  async function kubectl(...args: string[]): Promise<string> {
+    const file = path.join(groundwork.stateDir, "kubeconfig-test");
+    if (!fs.existsSync(file)) {
+      const text = await verb("pulumi", "stack", "output", "kubeconfig", "--show-secrets", "--stack", "cloud");
+      fs.writeFileSync(file, text, { mode: 0o600 });
+    }
+    return cloud.k3s("kubectl", "--kubeconfig", file, ...args);
+  }
+});
