@@ -198,10 +198,14 @@ describe("the plan of what is ordered", () => {
     assert.deepEqual([nodes[0]!.architecture, gateway!.architecture], ["arm", "x86"]);
   });
 
-  it("makes names of any stack's name", () => {
-    assert.deepEqual(["prod", "Prod.EU", "2-b", "-", "x".repeat(60)].map(prefixOf), [
-      ...["prod", "prod-eu", "b", "stack", "x".repeat(24)],
-    ]);
+  it("makes names of any stack's name, and another one of each", () => {
+    assert.equal(prefixOf("prod"), "prod");
+    assert.equal(prefixOf("prod-eu"), "prod-eu");
+    for (const stack of ["Prod.EU", "prod_eu", "2-b", "-", "x".repeat(60), "x".repeat(25)]) {
+      assert.match(prefixOf(stack), /^[a-z][a-z0-9-]{0,18}-[0-9a-f]{4}$/, stack);
+    }
+    const stacks = ["prod-eu", "Prod.EU", "prod_eu", "PROD-EU", "x".repeat(24), "x".repeat(25), "x".repeat(60)];
+    assert.equal(new Set(stacks.map(prefixOf)).size, stacks.length);
   });
 });
 

@@ -39,7 +39,7 @@ export function agentOffset(subnet: string, name: string): number {
 }
 
 /** FNV-1a, 32 bits (draft-eastlake-fnv): spreads short names well, and needs no library. */
-function fnv1a(text: string): number {
+export function fnv1a(text: string): number {
   let hash = 0x811c9dc5;
   for (const byte of Buffer.from(text)) hash = Math.imul(hash ^ byte, 0x01000193) >>> 0;
   return hash;

@@ -1,5 +1,5 @@
 import { architectureOf, type Architecture, type Location, zones } from "./places";
-import { addressAt, agentOffset, layoutOf } from "./addresses";
+import { addressAt, agentOffset, fnv1a, layoutOf } from "./addresses";
 import type { HcloudSettings } from "./settings";
 
 /** A machine as it will be ordered. */
@@ -58,13 +58,18 @@ export interface CloudPlan {
   ingress: PlannedBalancer;
 }
 
-/** `Prod.EU` as `prod-eu`: what names and labels at Hetzner can hold. */
+/**
+ * A stack's name as names and labels at Hetzner can hold it: `prod` as it is, others cut down, with a few digits of their own behind,
+ * so that `Prod.EU` and `prod-eu` don't take each other's machines for theirs.
+ */
 export function prefixOf(stack: string): string {
   const text = stack
     .toLowerCase()
     .replace(/[^a-z0-9]+/g, "-")
     .replace(/^[^a-z]+|-+$/g, "");
-  return text.slice(0, 24).replace(/-+$/, "") || "stack";
+  if (text === stack && text.length <= 24) return text;
+  const digits = (fnv1a(stack) % 0x10000).toString(16).padStart(4, "0");
+  return `${text.slice(0, 19).replace(/-+$/, "") || "stack"}-${digits}`;
 }
 
 /** Labels of everything that a stack makes; `groundwork-role` says what each is. */
