@@ -22,6 +22,8 @@ interface Layer {
   engine?: boolean;
   /** The tests run the scanners, which are fetched first. */
   scanners?: boolean;
+  /** Whole clusters of several machines, minutes each: run every night and when they are named, and not with every change. */
+  onRequest?: boolean;
 }
 
 const bin = (name: string) => path.join(root, "node_modules", ".bin", name);
@@ -40,7 +42,8 @@ const layers: Layer[] = [
   { name: "policies", mocha: ["tests/policies/**/*.test.ts"], jobs: 2 },
   { name: "scanners", mocha: ["tests/scanners/**/*.test.ts"], scanners: true },
   { name: "engine", mocha: ["tests/engine/**/*.test.ts"], jobs: 2, engine: true },
-  { name: "e2e", mocha: ["tests/e2e/**/*.test.ts"], engine: true },
+  { name: "e2e", mocha: ["tests/e2e/*.test.ts"], engine: true },
+  { name: "long", mocha: ["tests/e2e/long/*.test.ts"], engine: true, onRequest: true },
 ];
 
 function run(argv: string[], env: NodeJS.ProcessEnv = {}, cwd = root): Promise<number> {
@@ -106,7 +109,7 @@ async function runLayer(layer: Layer, filter: string | undefined): Promise<Total
 }
 
 /**
- * The layers that are named, all where none is. Words that name no layer are files of the ones that are named:
+ * The layers that are named; where none is, all but those on request. Words that name no layer are files of the ones that are named:
  * `e2e security` is tests/e2e/security.test.ts.
  */
 function choose(words: string[]): Layer[] {
@@ -119,19 +122,19 @@ function choose(words: string[]): Layer[] {
       `no test layer "${wrong.join(", ")}": there are ${known}; after a layer, one of its files may be named`,
     );
   }
-  const all = named.length > 0 ? named : layers;
+  const all = named.length > 0 ? named : layers.filter((layer) => !layer.onRequest);
   if (files.length === 0) return all;
   return all.map((layer) => ({ ...layer, mocha: files.flatMap((file) => fileOf(layer, file) ?? []) }));
 }
 
-/** A layer's file of that name. */
+/** A layer's file of that name, or of its folder of long ones. */
 function fileOf(layer: Layer, name: string): string | undefined {
-  const file = path.join("tests", layer.name, `${name}.test.ts`);
-  return layer.mocha && fs.existsSync(path.join(root, file)) ? file : undefined;
+  const files = ["", "long"].map((folder) => path.join("tests", layer.name, folder, `${name}.test.ts`));
+  return layer.mocha && files.find((file) => fs.existsSync(path.join(root, file)));
 }
 
 /**
- * `npm test [layers]`: runs the layers (all, unless some are named) and closes with the line
+ * `npm test [layers]`: runs the layers (those that every change is held against, unless some are named) and closes with the line
  * `N passed, N failed`. A later layer runs even when an earlier one failed, so that one run shows everything.
  */
 export async function test(names: string[], options: { grep?: string }): Promise<number> {

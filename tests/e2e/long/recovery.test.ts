@@ -3,11 +3,11 @@ import { spawnSync } from "node:child_process";
 import * as fs from "node:fs";
 import * as os from "node:os";
 import * as path from "node:path";
-import { leftBehind, type MachineSnapshot, snapshot } from "../support/machine";
-import { withRootToken } from "../support/secret-round-trips";
-import { TrustStack } from "../support/trust-stack";
+import { leftBehind, type MachineSnapshot, snapshot } from "../../support/machine";
+import { withRootToken } from "../../support/secret-round-trips";
+import { TrustStack } from "../../support/trust-stack";
 
-const root = path.resolve(__dirname, "..", "..");
+const root = path.resolve(__dirname, "..", "..", "..");
 
 /** The stack that the drill makes, loses and gets back. */
 const stack = process.env["GROUNDWORK_DRILL_STACK"] ?? "trust";
@@ -15,8 +15,8 @@ const rows = 40;
 
 /**
  * The drill of docs/runbooks/disaster-recovery.md: a stack with its machine, its state and everything else that its operator
- * had but the passphrase and the backups is lost, and comes back by one command. Twice as long as an `up`, so it runs where
- * GROUNDWORK_DRILL is set; what CI runs each time is the step on backups in security.test.ts, and tests/unit/backup.
+ * had but the passphrase and the backups is lost, and comes back by one command. Twice as long as an `up`; what runs with every
+ * change is the step on backups in security.test.ts, and tests/unit/backup.
  */
 describe("disaster recovery, on a real machine", function () {
   this.timeout(25 * 60_000);
@@ -34,8 +34,7 @@ describe("disaster recovery, on a real machine", function () {
   let authority = "";
   let lostAt = 0;
 
-  before(function () {
-    if (!process.env["GROUNDWORK_DRILL"]) this.skip();
+  before(() => {
     untouched = snapshot();
   });
   after("whatever happened, nothing of the stack stays", async () => {

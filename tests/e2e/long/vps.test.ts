@@ -1,12 +1,12 @@
 import * as assert from "node:assert/strict";
 import * as fs from "node:fs";
 import * as path from "node:path";
-import type { StackReport } from "../../stacks/report";
-import { EmulatedCloud } from "../support/cloud";
-import { Groundwork } from "../support/groundwork";
-import { client, eventually } from "../support/https";
-import { leftBehind, MachineSnapshot, snapshot } from "../support/machine";
-import { OutageWatch } from "../support/outage";
+import type { StackReport } from "../../../stacks/report";
+import { EmulatedCloud } from "../../support/cloud";
+import { Groundwork } from "../../support/groundwork";
+import { client, eventually } from "../../support/https";
+import { leftBehind, MachineSnapshot, snapshot } from "../../support/machine";
+import { OutageWatch } from "../../support/outage";
 
 interface Item {
   id: string;

@@ -1,10 +1,10 @@
 import * as assert from "node:assert/strict";
 import * as http from "node:http";
-import { k3sEntries, K3S_RELEASES } from "../../artifacts/catalogue/cluster";
-import { openArtifacts } from "../../artifacts";
-import { eventually } from "../support/https";
-import { leftBehind, MachineSnapshot, snapshot } from "../support/machine";
-import { Project } from "../support/project";
+import { k3sEntries, K3S_RELEASES } from "../../../artifacts/catalogue/cluster";
+import { openArtifacts } from "../../../artifacts";
+import { eventually } from "../../support/https";
+import { leftBehind, MachineSnapshot, snapshot } from "../../support/machine";
+import { Project } from "../../support/project";
 
 const network = { cidr: "10.48.0.0/24", bridge: "gwe2e8" };
 const here = K3S_RELEASES[0]!;
