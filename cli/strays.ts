@@ -162,10 +162,10 @@ export async function brokenServers(state: StackState, api: RecoverOptions["api"
   const servers = (state.deployment?.resources ?? []).filter((r) => r.type === "hcloud:index/server:Server" && r.id);
   const broken: BrokenServer[] = [];
   for (const { urn, id = "", initErrors } of servers as StateServer[]) {
-    const server: { status?: string } | undefined = await existing(api, `/servers/${id}`, "server");
+    const server = await existing(api, `/servers/${id}`, "server");
     if (!server) continue;
     if (initErrors?.length) broken.push({ urn, why: `its creation failed: ${initErrors[0]!}` });
-    else if (server.status === "initializing" && !(await isBusy(api, id))) {
+    else if ((server as { status?: string }).status === "initializing" && !(await isBusy(api, id))) {
       broken.push({ urn, why: "its creation ended and left it initializing" });
     }
   }

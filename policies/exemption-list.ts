@@ -23,6 +23,8 @@ const external = { owner: "platform", expires: "2027-11-30", installedIn: "exter
 const metrics = { owner: "platform", expires: "2027-06-30", rule: "services-reached" };
 /** What keeps cluster and cloud of one mind. */
 const cloud = { owner: "platform", expires: "2027-11-30", installedIn: "hcloud" };
+/** The half of the volume driver that runs once; not every stack in a cloud has one. */
+const volumeController = { ...cloud, installedIn: "*" };
 /** The half of the volume driver that runs on every node. */
 const volumeNode = { owner: "platform", expires: "2027-11-30", resource: "DaemonSet/kube-system/hcloud-csi-node" };
 /** K3s's own pods in kube-system. */
@@ -173,13 +175,13 @@ export const exemptions: readonly Exemption[] = [
     reason: "It initialises nodes and removes those without a server, both through the API server.",
   },
   {
-    ...cloud,
+    ...volumeController,
     resource: "Deployment/hcloud/hcloud-csi-controller",
     rule: "no-service-account-token",
     reason: "Its sidecars watch claims and attachments and make volumes for them through the API server.",
   },
   {
-    ...cloud,
+    ...volumeController,
     resource: "ClusterRole/hcloud-csi-controller",
     rule: "no-rbac-control-plane",
     reason: "A provisioner's work is to make a PersistentVolume for each claim; it names no path of a node in them.",

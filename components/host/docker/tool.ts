@@ -83,7 +83,7 @@ async function work(args: string[]): Promise<string> {
       process.exit(done.status ?? 1);
     }
     // The case above does not return.
-     
+
     default:
       throw new MachineError(usage);
   }

@@ -25,7 +25,7 @@ const stacks: Record<string, Expected> = {
       ...["prod-server-1", "prod-server-2", "prod-server-3", "prod-work-1", "prod-work-2"],
     ],
     server: "prod-server-1",
-    except: ["DaemonSet \"hcloud-csi-node\""],
+    except: ['DaemonSet "hcloud-csi-node"'],
   },
 };
 
