@@ -44,7 +44,12 @@ export class Application extends pulumi.ComponentResource {
       here,
     );
     const namespace = this.namespace;
-    const operator = new PostgresOperator("cnpg", { foundation, serves: [namespace] }, here);
+    const operator = new PostgresOperator(
+      "cnpg",
+      // Who promotes a replica must not be lost together with the primary.
+      { foundation, serves: [namespace], replicas: settings.database.instances > 1 ? 2 : 1 },
+      here,
+    );
     const database = new Postgres(
       "app-db",
       {

@@ -88,6 +88,8 @@ function nodeConfig(plan: ClusterPlan, node: NodePlan): Record<string, unknown> 
       `pod-max-pids=${plan.podMaxPids}`, // CIS 4.2.13
       // Images come from archives and can't be pulled again: never collect them for room.
       "image-gc-high-threshold=100",
+      // Four times as often as upstream, so that a lost node is told from a slow one in less than half a minute, see `lostNodes`.
+      "node-status-update-frequency=4s",
       // docs.k3s.io/networking/networking-services, deploying an external cloud controller manager.
       ...(plan.cloud === "external" ? ["cloud-provider=external"] : []),
     ],
@@ -98,6 +100,7 @@ function nodeConfig(plan: ClusterPlan, node: NodePlan): Record<string, unknown> 
 
 /** Keys of a server: docs.k3s.io/cli/server for their names, the hardening guide for the values. */
 function serverConfig(plan: ClusterPlan, node: NodePlan): Record<string, unknown> {
+  const { apiServer, controllers } = lostNodes(plan);
   return {
     "token-file": paths.token,
     "agent-token-file": paths.agentToken,
@@ -124,8 +127,23 @@ function serverConfig(plan: ClusterPlan, node: NodePlan): Record<string, unknown
       "audit-log-maxsize=100", // CIS 1.2.20, MiB
       "request-timeout=300s", // CIS 1.2.21
       "service-account-extend-token-expiration=false", // CIS 1.2.30
+      ...apiServer,
     ],
-    "kube-controller-manager-arg": ["terminated-pod-gc-threshold=100"], // CIS 1.3.1
+    "kube-controller-manager-arg": ["terminated-pod-gc-threshold=100", ...controllers], // CIS 1.3.1
+  };
+}
+
+/**
+ * Where there are several servers, the loss of a machine is to be survived: a node that has said nothing for four of its turns is
+ * lost, its pods get no more requests, databases choose another primary, and half a minute later what can runs elsewhere.
+ * Upstream's 50 seconds and 5 minutes are made for thousands of nodes (kubernetes.io/docs/concepts/architecture/nodes, node
+ * controller). With one server nothing could be done about it but wait.
+ */
+function lostNodes({ nodes }: ClusterPlan): { apiServer: string[]; controllers: string[] } {
+  if (nodes.filter(({ role }) => role === "server").length < 2) return { apiServer: [], controllers: [] };
+  return {
+    apiServer: ["default-not-ready-toleration-seconds=30", "default-unreachable-toleration-seconds=30"],
+    controllers: ["node-monitor-period=2s", "node-monitor-grace-period=16s"],
   };
 }
 

@@ -16,6 +16,8 @@ export interface PostgresOperatorArgs {
   foundation: Foundation;
   /** Namespaces in which it may keep clusters: it sees and touches nothing in any other. */
   serves: PlatformNamespace[];
+  /** Pods of the operator, of which one works: another takes over within seconds when its machine is lost. @default 1 */
+  replicas?: number;
   /** @default 50m CPU and 96Mi requested, 1 core and 256Mi at most */
   resources?: ResourceNeeds;
 }
@@ -76,6 +78,7 @@ export class PostgresOperator extends pulumi.ComponentResource {
           [`Deployment/${deploymentName}`]: (deployment) =>
             hardenOperator(deployment, {
               image: artifacts.image("cloudnative-pg").ref,
+              replicas: args.replicas ?? 1,
               resources: args.resources ?? defaultResources,
               priorityClass: priorityClass.platform,
               watches: [this.namespace, ...args.serves].map(({ label }) => label),
@@ -110,6 +113,7 @@ function boundWebhooks(configuration: ManifestObject): ManifestObject {
 
 interface Hardening {
   image: string;
+  replicas: number;
   resources: ResourceNeeds;
   priorityClass: pulumi.Input<string>;
   /** Names of the namespaces that it looks at. */
@@ -119,6 +123,7 @@ interface Hardening {
 /** The part of upstream's Deployment that is read or changed here. */
 interface UpstreamSpec {
   revisionHistoryLimit?: number;
+  selector: object;
   template: { spec: { containers: Manager[]; volumes: { name: string; emptyDir?: object }[] } };
 }
 interface Manager {
@@ -127,6 +132,13 @@ interface Manager {
   startupProbe: object;
   readinessProbe: object;
 }
+
+const acrossMachines = (labelSelector: object) => ({
+  maxSkew: 1,
+  topologyKey: "kubernetes.io/hostname",
+  whenUnsatisfiable: "ScheduleAnyway",
+  labelSelector,
+});
 
 /**
  * Upstream's Deployment runs as 10001 without capabilities already. Added here: the pinned image, also as the one that the
@@ -160,8 +172,9 @@ export function hardenOperator(deployment: ManifestObject, plan: Hardening): Man
     automountServiceAccountToken: true,
     enableServiceLinks: false,
     priorityClassName: plan.priorityClass,
+    ...(plan.replicas > 1 ? { topologySpreadConstraints: [acrossMachines(spec.selector)] } : {}),
     volumes: pod.volumes.map((volume) => (volume.emptyDir ? { ...volume, emptyDir: { sizeLimit: "64Mi" } } : volume)),
   };
   const template = { ...spec.template, spec: hardenedPod };
-  return { ...deployment, spec: { ...spec, revisionHistoryLimit: 3, template } };
+  return { ...deployment, spec: { ...spec, replicas: plan.replicas, revisionHistoryLimit: 3, template } };
 }
