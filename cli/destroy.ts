@@ -136,7 +136,7 @@ export async function administrator(stack: string, engine: Engine): Promise<Kube
 }
 
 /** The stack's name was given: the locks that `protect` put on data in the engine and on objects in the cloud have done their work. */
-async function unlock(stack: string, engine: Engine, api: CloudApi | undefined): Promise<void> {
+export async function unlock(stack: string, engine: Engine, api: CloudApi | undefined): Promise<void> {
   const done = await engine.run(["state", "unprotect", "--all", "--stack", stack, "--yes"]);
   // An empty state has nothing to unlock, and says so with an error.
   if (done.code !== 0 && !/no resources|snapshot is empty|nil/i.test(done.stderr)) throw new Error(done.stderr.trim());

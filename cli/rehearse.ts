@@ -7,6 +7,8 @@ import { type Emulator, startEmulator } from "../standins/cloud/main";
 import { SimulatedNodes, simulateNodes } from "../standins/rehearsal/nodes";
 import { artifactsOf } from "../stacks/parts";
 import { ensureArtifacts } from "./artifacts";
+import { CloudApi } from "./cloud/api";
+import { unlock } from "./destroy";
 import { Engine, EngineResult, RunOptions } from "./engine";
 import { checkSettings, openEngine } from "./prepare";
 import { chosenStack } from "./stack";
@@ -71,6 +73,7 @@ export class Rehearsal {
     const line = [verb, "--stack", stack, "--non-interactive", ...args];
     if (verb !== "preview") line.push("--yes", "--skip-preview");
     await this.engine.releaseStaleLock(stack);
+    if (verb === "destroy") await unlock(stack, this.engine, new CloudApi(this.cloud));
     return this.engine.run(this.engine.defaults(line, await this.engine.prepare(stack)), options);
   }
 
@@ -98,6 +101,14 @@ export async function rehearse(options: { stack?: string }): Promise<number> {
         return 1;
       }
     }
+    const left = Object.entries(rehearsal.cloud.objects()).flatMap(([kind, objects]) => objects.map(() => kind));
+    if (left.length > 0) {
+      say(`the rehearsal of ${stack} left ${left.join(", ")} in the stand-in of the cloud`);
+      return 1;
+    }
+    const { total } = rehearsal.cloud.requests();
+    if (total > 0)
+      say(`${total} requests to the stand-in of the cloud's API, of which Hetzner lets 3600 through in an hour`);
   } finally {
     await rehearsal.stop();
   }

@@ -14,7 +14,7 @@ import { counted } from "./counted";
 import { label } from "./program";
 
 /** Rounds of: up killed, up, destroy killed, destroy. A round is four starts of the engine. */
-const rounds = Number(process.env["GROUNDWORK_KILLS"] ?? 6);
+const rounds = Number(process.env["GROUNDWORK_KILLS"] ?? 2);
 
 /** What the whole program makes. */
 const whole = {
