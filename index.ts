@@ -30,7 +30,7 @@ function makePlatform(): Platform {
   return new Platform(
     "platform",
     { artifacts, settings, ...cluster },
-    { providers: { kubernetes: cluster.provider }, transformations: endingWith(cluster.machine) },
+    { providers: { kubernetes: cluster.provider }, transformations: endingWith(cluster.lifetime) },
   );
 }
 

@@ -19,8 +19,8 @@ export interface Cluster {
   /** Addresses of the machines that run the API server. */
   serverAddresses: pulumi.Input<string>[];
   installCrds: InstallCrds;
-  /** What the whole cluster ends with, where the stack owns its machines. */
-  machine?: pulumi.Resource;
+  /** What goes when the whole cluster goes, where the stack owns its machines. */
+  lifetime?: pulumi.Resource;
   /** Where people reach the ingress, when that is not the nodes. */
   ingress?: EdgeFront;
   /** The cloud that its machines stand in. */
@@ -63,7 +63,7 @@ function installedCluster(settings: Settings, artifacts: Artifacts): Cluster {
   );
   return {
     provider: k3s.provider,
-    machine: k3s.server.machine,
+    ...(k3s.lifetime === undefined ? {} : { lifetime: k3s.lifetime }),
     kubeconfig: k3s.kubeconfig,
     serverAddresses: k3s.serverAddresses,
     installCrds: k3s.installCrds,
@@ -90,13 +90,13 @@ const frontOf = ({ address, trustedProxies }: NonNullable<Target["ingress"]>): E
 });
 
 /**
- * Objects of a cluster whose machine is deleted with the stack need no deletion of their own: a `destroy` is as quick as the
- * machine's, and nothing that hangs inside the cluster (a finalizer, an API that does not answer) can hold it up.
+ * Objects of a cluster whose machines are deleted with the stack need no deletion of their own: a `destroy` is as quick as the
+ * machines', and nothing that hangs inside the cluster (a finalizer, an API that does not answer) can hold it up.
  */
-export function endingWith(machine: pulumi.Resource | undefined): pulumi.ResourceTransformation[] {
-  if (!machine) return [];
+export function endingWith(lifetime: pulumi.Resource | undefined): pulumi.ResourceTransformation[] {
+  if (!lifetime) return [];
   return [
     ({ type, props, opts }) =>
-      type.startsWith("kubernetes:") ? { props, opts: { ...opts, deletedWith: machine } } : undefined,
+      type.startsWith("kubernetes:") ? { props, opts: { ...opts, deletedWith: lifetime } } : undefined,
   ];
 }

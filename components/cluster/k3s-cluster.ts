@@ -38,6 +38,8 @@ export class K3sCluster extends pulumi.ComponentResource {
   readonly apiServer: pulumi.Output<string>;
   /** Where LoadBalancer Services are reached: K3s's servicelb gives them the nodes' addresses. */
   readonly ingressAddress: pulumi.Output<string>;
+  /** What goes when the whole cluster goes, where the stack owns its machines: nothing in it has to be deleted then. */
+  readonly lifetime?: pulumi.Resource;
   /** Addresses of the machines that run the API server. */
   readonly serverAddresses: pulumi.Output<string>[];
   /** Names of the nodes, known once all of them are Ready. */
@@ -60,6 +62,8 @@ export class K3sCluster extends pulumi.ComponentResource {
     const names = k3sEntries(release);
     const plan = planOf(servers.map(nodePlan), hosts.length, settings, args);
     const serverToken = token(`${name}-server-token`, this);
+    // Not a machine: one of several can be made anew while the cluster goes on.
+    if (servers.every(({ machine }) => machine !== undefined)) this.lifetime = serverToken;
     const nodes = new Nodes(
       name,
       {

@@ -24,6 +24,49 @@ const mostRequests = 300;
 /** Longest time for which nothing may be answered at the ingress after a node is lost, in seconds. */
 const longestOutage = 30;
 
+const volumeSpace = "on-a-volume";
+
+const volumeClaim = [
+  { apiVersion: "v1", kind: "Namespace", metadata: { name: volumeSpace } },
+  {
+    apiVersion: "v1",
+    kind: "PersistentVolumeClaim",
+    metadata: { name: "data", namespace: volumeSpace },
+    spec: {
+      accessModes: ["ReadWriteOnce"],
+      storageClassName: "hcloud-volumes",
+      resources: { requests: { storage: "10Gi" } },
+    },
+  },
+];
+
+/** A pod on a machine, with the claim under /data, that runs a line of shell to its end. */
+const podWith = (machine: string, line: string) => ({
+  apiVersion: "v1",
+  kind: "Pod",
+  metadata: { name: machine, namespace: volumeSpace },
+  spec: {
+    nodeSelector: { "kubernetes.io/hostname": machine },
+    restartPolicy: "Never",
+    automountServiceAccountToken: false,
+    securityContext: {
+      ...{ runAsNonRoot: true, runAsUser: 20000, runAsGroup: 20000, fsGroup: 20000 },
+      seccompProfile: { type: "RuntimeDefault" },
+    },
+    containers: [
+      {
+        name: "shell",
+        image: "docker.io/rancher/mirrored-library-busybox:1.35.0",
+        imagePullPolicy: "Never",
+        command: ["sh", "-ec", line],
+        securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: ["ALL"] } },
+        volumeMounts: [{ name: "data", mountPath: "/data" }],
+      },
+    ],
+    volumes: [{ name: "data", persistentVolumeClaim: { claimName: "data" } }],
+  },
+});
+
 /**
  * The whole way on a rented cloud, from an empty project to a served row and back: the stack `cloud`, three servers and two agents
  * without public addresses behind a gateway, on the emulator of the cloud (a stand-in) with a machine of this computer for each
@@ -66,10 +109,12 @@ describe("a stack in a cloud (emulated)", function () {
     const { total } = cloud.requests();
     console.log(`    up: ${Math.round((Date.now() - began) / 1000)} s, ${total} requests to the cloud's API`);
     assert.ok(total > 0 && total < mostRequests, `${total} requests`);
+    const text = await verb("pulumi", "stack", "output", "kubeconfig", "--show-secrets", "--stack", "cloud");
+    fs.writeFileSync(kubeconfig(), text, { mode: 0o600 });
   });
 
   it("has servers and agents in the cluster, each known to the cloud", async () => {
-    const { items } = JSON.parse(await kubectl("get", "nodes", "-o", "json")) as { items: Node[] };
+    const { items } = JSON.parse(kubectl("get", "nodes", "-o", "json")) as { items: Node[] };
     assert.deepEqual(items.map(({ metadata }) => metadata.name).sort(), [
       "cloud-server-1",
       "cloud-server-2",
@@ -93,7 +138,7 @@ describe("a stack in a cloud (emulated)", function () {
   });
 
   it("knows the addresses of its clients behind the balancer", async () => {
-    const log = await kubectl("logs", "-n", "traefik", "-l", "app.kubernetes.io/name=traefik", "--tail=200");
+    const log = kubectl("logs", "-n", "traefik", "-l", "app.kubernetes.io/name=traefik", "--tail=200");
     const clients = new Set([...log.matchAll(/"ClientHost":"([^"]+)"/g)].map(([, address]) => address));
     assert.ok(clients.has(cloud.computer), `the access log has ${[...clients].join(", ")}`);
   });
@@ -102,11 +147,24 @@ describe("a stack in a cloud (emulated)", function () {
     assert.match(await verb("up", "--yes", "--", "--expect-no-changes"), /unchanged/);
   });
 
+  it("keeps what a pod wrote on a volume of the cloud, from one machine to another, and gives the volume back", async () => {
+    const [writer, reader] = ["cloud-worker-2", "cloud-server-1"];
+    apply(volumeClaim, podWith(writer, "echo kept > /data/file && sync"));
+    await podEnds(writer);
+    assert.deepEqual(cloud.left()["volumes"]?.length, 1);
+    kubectl("delete", "pod", writer, "-n", volumeSpace);
+    apply(podWith(reader, "cat /data/file"));
+    await podEnds(reader);
+    assert.equal(kubectl("logs", reader, "-n", volumeSpace).trim(), "kept");
+    kubectl("delete", "namespace", volumeSpace);
+    await eventually(60, async () => assert.equal(cloud.left()["volumes"], undefined));
+  });
+
   it("serves on after a machine was lost", async () => {
     const watch = new OutageWatch(site, `/items/${row.id}`, { seconds: 180, pause: 200 });
     await cloud.cut("cloud-worker-1");
     await eventually(120, async () => {
-      const [status] = (await kubectl("get", "node", "cloud-worker-1", "--no-headers")).split(/\s+/).slice(1);
+      const [status] = kubectl("get", "node", "cloud-worker-1", "--no-headers").split(/\s+/).slice(1);
       assert.match(status ?? "", /NotReady/);
     });
     await new Promise((resolve) => setTimeout(resolve, 5000));
@@ -120,7 +178,7 @@ describe("a stack in a cloud (emulated)", function () {
     const before = cloud.server("cloud-worker-2").id;
     await verb("up", "--yes");
     assert.equal(cloud.server("cloud-worker-2").id, before, "a machine was touched that nothing was wrong with");
-    const status = await kubectl("get", "node", "cloud-worker-1", "--no-headers");
+    const status = kubectl("get", "node", "cloud-worker-1", "--no-headers");
     assert.match(status, /^cloud-worker-1 +Ready/);
     assert.equal((await site<Item>(`/items/${row.id}`)).body.name, "from afar");
   });
@@ -134,13 +192,22 @@ describe("a stack in a cloud (emulated)", function () {
     groundwork.forget();
   });
 
+  const kubeconfig = () => path.join(groundwork.stateDir, "kubeconfig-test");
+
   /** `kubectl` through the address that people are given. */
-  async function kubectl(...args: string[]): Promise<string> {
-    const file = path.join(groundwork.stateDir, "kubeconfig-test");
-    if (!fs.existsSync(file)) {
-      const text = await verb("pulumi", "stack", "output", "kubeconfig", "--show-secrets", "--stack", "cloud");
-      fs.writeFileSync(file, text, { mode: 0o600 });
-    }
-    return cloud.k3s("kubectl", "--kubeconfig", file, ...args);
+  function kubectl(...args: string[]): string {
+    return cloud.k3s("kubectl", "--kubeconfig", kubeconfig(), ...args);
   }
+
+  function apply(...objects: object[]): void {
+    const file = path.join(groundwork.stateDir, "objects.json");
+    fs.writeFileSync(file, JSON.stringify({ apiVersion: "v1", kind: "List", items: objects.flat() }));
+    kubectl("apply", "-f", file);
+  }
+
+  const podEnds = (name: string) =>
+    eventually(120, async () => {
+      const phase = kubectl("get", "pod", name, "-n", volumeSpace, "-o", "jsonpath={.status.phase}");
+      assert.equal(phase, "Succeeded", kubectl("get", "events", "-n", volumeSpace).slice(-1500));
+    });
 });
