@@ -111,6 +111,11 @@ const pods: Reason[] = [
     "Topology constraints spread the copies, and unlike an anti-affinity let one machine run them all.",
     shape.spreads,
   ),
+  kubeScore(
+    "statefulset-has-host-podantiaffinity",
+    "The same constraints spread its copies over the machines that there are.",
+    shape.spreads,
+  ),
   kubeScore("deployment-replicas", "How many copies run is a setting: one machine has no use for a second."),
   kubeScore(
     "deployment-strategy",
@@ -129,6 +134,11 @@ const others: Reason[] = [
     "KSV-0037",
     "The system's namespaces are closed by default as well, and their policies have to stand in them.",
     shape.ofKind("NetworkPolicy"),
+  ),
+  trivy(
+    "KSV-0037",
+    "The driver of a node's volumes is a part of the node, and Pod Security lets nobody mount for others anywhere else.",
+    shape.named("DaemonSet/kube-system/hcloud-csi-node"),
   ),
   trivy(
     "KSV-01010",
