@@ -59,7 +59,10 @@ export function snapshot(): MachineSnapshot {
   );
   return {
     processes: processes(),
-    mounts: lines(fs.readFileSync("/proc/mounts", "utf8")).map((line) => line.split(" ").slice(0, 3).join(" ")),
+    mounts: lines(fs.readFileSync("/proc/mounts", "utf8"))
+      .map((line) => line.split(" ").slice(0, 3).join(" "))
+      // iproute2 mounts this folder onto itself for the first network namespace that anybody makes, and never takes it back.
+      .filter((mount) => !mount.includes(" /run/netns ")),
     links: lines(output("ip", ["-o", "link"])).map((line) => line.split(": ")[1] ?? line),
     rules,
     cgroups: cgroups(),
