@@ -22,7 +22,7 @@ const usage = `usage: npm run <verb> [-- options]
   restore    get a lost stack back from a backup alone         --from STORE --backup ID --lost
   standby    keep a stack ready to take another one's place    sync | promote
   bench      time up, up again, preview and destroy
-  test       run the tests: [static] [unit] [policies] [scanners] [engine] [e2e] [long]   --grep TEXT
+  test       run the tests: [static] [unit] [apps] [policies] [scanners] [engine] [e2e] [long]   --grep TEXT
 
 npx pulumi ... runs the pinned Pulumi CLI on this project's stacks.`;
 
