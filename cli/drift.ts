@@ -1,5 +1,5 @@
 import * as fs from "node:fs";
-import { parseArgs } from "node:util";
+import { readArguments } from "./arguments";
 import { readEvents } from "./cost/events";
 import { driftOf } from "./drift/compare";
 import { driftText } from "./drift/report";
@@ -24,22 +24,17 @@ interface Options {
 }
 
 function parse(argv: string[]): Options | undefined {
-  try {
-    const { values } = parseArgs({
-      args: argv,
-      options: {
-        stack: { type: "string", short: "s" },
-        json: { type: "boolean", default: false },
-        out: { type: "string" },
-        help: { type: "boolean", short: "h" },
-      },
-    });
-    if (values.help) return undefined;
-    return { stack: chosenStack(values.stack), json: values.json, out: values.out };
-  } catch (error) {
-    if (error instanceof UserError) throw error;
-    throw new UserError(`${(error as Error).message}\n\n${usage}`);
-  }
+  const { values } = readArguments(usage, {
+    args: argv,
+    options: {
+      stack: { type: "string", short: "s" },
+      json: { type: "boolean", default: false },
+      out: { type: "string" },
+      help: { type: "boolean", short: "h" },
+    },
+  });
+  if (values.help) return undefined;
+  return { stack: chosenStack(values.stack), json: values.json, out: values.out };
 }
 
 /** `npm run drift`: what is no longer as the stack's state says, by a refresh that changes nothing. */

@@ -1,4 +1,4 @@
-import { parseArgs } from "node:util";
+import { readArguments } from "./arguments";
 import { UserError } from "./ui";
 
 const usage = `usage: npm run <verb> [-- options]
@@ -44,24 +44,20 @@ interface Line {
 function parse(argv: string[]): Line {
   const dashes = argv.indexOf("--");
   const own = dashes < 0 ? argv : argv.slice(0, dashes);
-  try {
-    const { values, positionals } = parseArgs({
-      args: own,
-      allowPositionals: true,
-      options: {
-        stack: { type: "string", short: "s" },
-        yes: { type: "boolean", short: "y" },
-        json: { type: "boolean" },
-        grep: { type: "string", short: "g" },
-        help: { type: "boolean", short: "h" },
-        "cost-json": { type: "string" },
-        confirm: { type: "string" },
-      },
-    });
-    return { values, positionals, rest: dashes < 0 ? [] : argv.slice(dashes + 1) };
-  } catch (error) {
-    throw new UserError(`${(error as Error).message}\n\n${usage}`);
-  }
+  const { values, positionals } = readArguments(usage, {
+    args: own,
+    allowPositionals: true,
+    options: {
+      stack: { type: "string", short: "s" },
+      yes: { type: "boolean", short: "y" },
+      json: { type: "boolean" },
+      grep: { type: "string", short: "g" },
+      help: { type: "boolean", short: "h" },
+      "cost-json": { type: "string" },
+      confirm: { type: "string" },
+    },
+  });
+  return { values, positionals, rest: dashes < 0 ? [] : argv.slice(dashes + 1) };
 }
 
 /** Verbs load what they need and no more: `status` must not wait for the engine's libraries. */

@@ -1,4 +1,4 @@
-import { parseArgs } from "node:util";
+import { readArguments } from "./arguments";
 import { costSchema } from "../stacks/cost/settings";
 import { cloudAccess, isCloud, openCloud, settingsIfRight } from "./cloud/access";
 import { askCluster } from "./cloud/cluster";
@@ -32,25 +32,20 @@ interface Options {
 }
 
 function parse(argv: string[]): Options | undefined {
-  try {
-    const { values } = parseArgs({
-      args: argv,
-      options: {
-        stack: { type: "string", short: "s" },
-        delete: { type: "boolean", default: false },
-        confirm: { type: "string" },
-        "without-state": { type: "boolean", default: false },
-        json: { type: "boolean", default: false },
-        help: { type: "boolean", short: "h" },
-      },
-    });
-    if (values.help) return undefined;
-    const stack = chosenStack(values.stack);
-    return { ...values, delete: values.delete, json: values.json, stack, withoutState: values["without-state"] };
-  } catch (error) {
-    if (error instanceof UserError) throw error;
-    throw new UserError(`${(error as Error).message}\n\n${usage}`);
-  }
+  const { values } = readArguments(usage, {
+    args: argv,
+    options: {
+      stack: { type: "string", short: "s" },
+      delete: { type: "boolean", default: false },
+      confirm: { type: "string" },
+      "without-state": { type: "boolean", default: false },
+      json: { type: "boolean", default: false },
+      help: { type: "boolean", short: "h" },
+    },
+  });
+  if (values.help) return undefined;
+  const stack = chosenStack(values.stack);
+  return { ...values, delete: values.delete, json: values.json, stack, withoutState: values["without-state"] };
 }
 
 /** `npm run orphans`: what a stack left in the cloud, with its price a month; `--delete` removes it. */

@@ -1,6 +1,6 @@
 import * as fs from "node:fs";
 import * as path from "node:path";
-import { parseArgs } from "node:util";
+import { readArguments } from "./arguments";
 import type { PolicyReport } from "../policies/report/report";
 import { checkSettings } from "./prepare";
 import { chosenStack } from "./stack";
@@ -27,25 +27,22 @@ interface Options {
 
 /** Reads the command line. Throws a UserError with the usage for what it does not know. */
 function parse(argv: string[]): Options | undefined {
-  try {
-    const { values } = parseArgs({
-      args: argv,
-      options: {
-        stack: { type: "string", short: "s" },
-        format: { type: "string", default: "table" },
-        out: { type: "string" },
-        preview: { type: "string" },
-        help: { type: "boolean", short: "h" },
-      },
-    });
-    if (values.help) return undefined;
-    const format = formats.find((one) => one === values.format);
-    if (!format) throw new Error(`--format is "${values.format}": it must be one of ${formats.join(", ")}`);
-    return { stack: chosenStack(values.stack), format, out: values.out, preview: values.preview };
-  } catch (error) {
-    if (error instanceof UserError) throw error;
-    throw new UserError(`${(error as Error).message}\n\n${usage}`);
+  const { values } = readArguments(usage, {
+    args: argv,
+    options: {
+      stack: { type: "string", short: "s" },
+      format: { type: "string", default: "table" },
+      out: { type: "string" },
+      preview: { type: "string" },
+      help: { type: "boolean", short: "h" },
+    },
+  });
+  if (values.help) return undefined;
+  const format = formats.find((one) => one === values.format);
+  if (!format) {
+    throw new UserError(`--format is "${values.format}": it must be one of ${formats.join(", ")}\n\n${usage}`);
   }
+  return { stack: chosenStack(values.stack), format, out: values.out, preview: values.preview };
 }
 
 /** `npm run policies`: what the policy pack says of a stack, for people, programs and code hosts. */

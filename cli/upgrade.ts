@@ -1,7 +1,7 @@
 import * as fs from "node:fs";
 import * as path from "node:path";
-import { parseArgs } from "node:util";
 import { parseDocument } from "yaml";
+import { readArguments } from "./arguments";
 import { clusterSchema } from "../components/cluster/settings";
 import { chooseRelease } from "../components/cluster/versions";
 import { openKube } from "./kube";
@@ -32,20 +32,16 @@ interface Options {
 }
 
 function parse(argv: string[]): Options {
-  try {
-    const options = {
-      stack: { type: "string", short: "s" },
-      to: { type: "string" },
-      day: { type: "string" },
-      plan: { type: "boolean" },
-      os: { type: "boolean" },
-      yes: { type: "boolean", short: "y" },
-      help: { type: "boolean", short: "h" },
-    } as const;
-    return parseArgs({ args: argv, options }).values;
-  } catch (error) {
-    throw new UserError(`${(error as Error).message}\n\n${usage}`);
-  }
+  const options = {
+    stack: { type: "string", short: "s" },
+    to: { type: "string" },
+    day: { type: "string" },
+    plan: { type: "boolean" },
+    os: { type: "boolean" },
+    yes: { type: "boolean", short: "y" },
+    help: { type: "boolean", short: "h" },
+  } as const;
+  return readArguments(usage, { args: argv, options }).values;
 }
 
 /** What the options change in the stack's `groundwork:cluster`, as paths in it. Throws one message for what can't be. */

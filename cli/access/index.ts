@@ -1,7 +1,7 @@
 import * as fs from "node:fs";
 import * as path from "node:path";
-import { parseArgs } from "node:util";
 import { stringify } from "yaml";
+import { readArguments } from "../arguments";
 import { AccessSettings, groupOf, RoleName, roleNames } from "../../components/identity";
 import { checkStackFile } from "../../stacks/settings";
 import { kubeconfigFile, root, stateFolder, writeAtomically } from "../paths";
@@ -93,15 +93,11 @@ export async function access(argv: string[]): Promise<number> {
 
 function parse(argv: string[]) {
   const text = { type: "string" } as const;
-  try {
-    return parseArgs({
-      args: argv,
-      allowPositionals: true,
-      options: { user: text, group: text, hours: text, out: text, stack: text, help: { type: "boolean", short: "h" } },
-    });
-  } catch (error) {
-    throw new UserError(`${(error as Error).message}\n\n${usage}`);
-  }
+  return readArguments(usage, {
+    args: argv,
+    allowPositionals: true,
+    options: { user: text, group: text, hours: text, out: text, stack: text, help: { type: "boolean", short: "h" } },
+  });
 }
 
 /** The lifetime: what was asked for, but no more than the stack's file allows. */

@@ -1,6 +1,6 @@
-import { parseArgs } from "node:util";
 import { pipeline } from "node:stream/promises";
 import { Writable } from "node:stream";
+import { readArguments } from "../arguments";
 import {
   AgeError,
   type BackupStore,
@@ -48,20 +48,16 @@ export async function backup(argv: string[]): Promise<number> {
 }
 
 function parse(argv: string[]) {
-  try {
-    return parseArgs({
-      args: argv,
-      allowPositionals: true,
-      options: {
-        stack: { type: "string", short: "s" },
-        to: { type: "string" },
-        json: { type: "boolean" },
-        help: { type: "boolean", short: "h" },
-      },
-    });
-  } catch (error) {
-    throw new UserError(`${(error as Error).message}\n\n${backupUsage}`);
-  }
+  return readArguments(backupUsage, {
+    args: argv,
+    allowPositionals: true,
+    options: {
+      stack: { type: "string", short: "s" },
+      to: { type: "string" },
+      json: { type: "boolean" },
+      help: { type: "boolean", short: "h" },
+    },
+  });
 }
 
 async function list(store: BackupStore, stack: string, json: boolean): Promise<number> {

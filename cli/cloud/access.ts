@@ -1,4 +1,5 @@
 import * as path from "node:path";
+import { cloudEndpoint } from "../../components/host/hcloud/endpoint";
 import { checkStackFile, type Settings } from "../../stacks/settings";
 import type { Engine } from "../engine";
 import { root } from "../paths";
@@ -22,8 +23,7 @@ export async function cloudAccess(
   stack: string,
   { engine, config }: { engine?: Engine; config?: string } = {},
 ): Promise<CloudAccess> {
-  const target = settingsIfRight(stack)?.target as { endpoint?: string } | undefined;
-  const endpoint = target?.endpoint ?? process.env["HCLOUD_ENDPOINT"];
+  const endpoint = cloudEndpoint(settingsIfRight(stack)?.target as { endpoint?: string } | undefined);
   const token = process.env["HCLOUD_TOKEN"] ?? (await tokenOfStack(stack, engine, config));
   if (!token) {
     throw new UserError(

@@ -1,4 +1,4 @@
-import { parseArgs } from "node:util";
+import { readArguments } from "../arguments";
 import { type BackupStore, listStacks, type Summary } from "../../components/backup";
 import { checkBackup, chooseBackup } from "../backup";
 import { storeOf } from "../backup/last";
@@ -34,21 +34,17 @@ export interface RestoreOptions {
 }
 
 function parse(argv: string[]): RestoreOptions & { help?: boolean } {
-  try {
-    return parseArgs({
-      args: argv,
-      options: {
-        stack: { type: "string", short: "s" },
-        from: { type: "string" },
-        backup: { type: "string" },
-        lost: { type: "boolean" },
-        yes: { type: "boolean", short: "y" },
-        help: { type: "boolean", short: "h" },
-      },
-    }).values;
-  } catch (error) {
-    throw new UserError(`${(error as Error).message}\n\n${restoreUsage}`);
-  }
+  return readArguments(restoreUsage, {
+    args: argv,
+    options: {
+      stack: { type: "string", short: "s" },
+      from: { type: "string" },
+      backup: { type: "string" },
+      lost: { type: "boolean" },
+      yes: { type: "boolean", short: "y" },
+      help: { type: "boolean", short: "h" },
+    },
+  }).values;
 }
 
 /** `npm run restore`. Returns the exit code. */

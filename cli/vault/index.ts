@@ -1,4 +1,4 @@
-import { parseArgs } from "node:util";
+import { readArguments } from "../arguments";
 import { VaultError } from "../../apps/keeper/src/vault/client";
 import { kubeconfigFile } from "../paths";
 import { chosenStack } from "../stack";
@@ -32,21 +32,17 @@ interface Line {
 }
 
 function parse(argv: string[]): Line {
-  try {
-    return parseArgs({
-      args: argv,
-      allowPositionals: true,
-      options: {
-        stack: { type: "string", short: "s" },
-        json: { type: "boolean" },
-        revoke: { type: "boolean" },
-        yes: { type: "boolean", short: "y" },
-        help: { type: "boolean", short: "h" },
-      },
-    });
-  } catch (error) {
-    throw new UserError(`${(error as Error).message}\n\n${vaultUsage}`);
-  }
+  return readArguments(vaultUsage, {
+    args: argv,
+    allowPositionals: true,
+    options: {
+      stack: { type: "string", short: "s" },
+      json: { type: "boolean" },
+      revoke: { type: "boolean" },
+      yes: { type: "boolean", short: "y" },
+      help: { type: "boolean", short: "h" },
+    },
+  });
 }
 
 /** `npm run vault`: what people do with the Vaults. Returns the exit code. */

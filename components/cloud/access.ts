@@ -1,6 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import * as k8s from "@pulumi/kubernetes";
-import { Client, knownName, NamespaceRef } from "../workload";
+import type { CloudAccess } from "../host";
+import { bindCluster, Client, PlatformNamespace } from "../workload";
 
 type Rule = k8s.types.input.rbac.v1.PolicyRule;
 
@@ -35,24 +36,19 @@ export const volumeRules: Rule[] = [
   { ...events, verbs: [...(events.verbs as string[]), "list", "watch"] },
 ];
 
-/** Gives an account rules for the whole cluster: nodes and volumes are in no namespace. */
-export function bindCluster(
+/** What both controllers need: rules for the whole cluster, and the way to the cloud's API. */
+export function letControl(
   name: string,
-  namespace: NamespaceRef,
-  rules: Rule[],
+  { namespace, cloud, rules }: { namespace: PlatformNamespace; cloud: CloudAccess; rules: Rule[] },
   opts: pulumi.CustomResourceOptions,
-): pulumi.Resource {
-  const role = new k8s.rbac.v1.ClusterRole(name, { metadata: { name }, rules }, opts);
-  return new k8s.rbac.v1.ClusterRoleBinding(
-    name,
-    {
-      metadata: { name },
-      roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name: knownName(name, role) },
-      // The kit names a workload's account after the workload.
-      subjects: [{ kind: "ServiceAccount", name, namespace: namespace.name }],
-    },
-    opts,
-  );
+) {
+  const client = { name, namespace, pods: { "app.kubernetes.io/name": name } };
+  const toCloud = new k8s.networking.v1.NetworkPolicy(`${name}-to-cloud`, planApiEgress(client, cloud.endpoint), {
+    ...opts,
+    deletedWith: namespace.resource,
+  });
+  const [, rights] = bindCluster(name, namespace.name, rules, opts);
+  return { toCloud, rights };
 }
 
 const apiOf = "https://api.hetzner.cloud/v1";

@@ -1,8 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
-import * as k8s from "@pulumi/kubernetes";
 import type { CloudAccess } from "../host";
 import { FileMount, HardenedDeployment, PlatformNamespace, ResourceNeeds } from "../workload";
-import { bindCluster, nodeRules, planApiEgress } from "./access";
+import { letControl, nodeRules } from "./access";
 import { asController, firstTolerations } from "./pods";
 import { cloudPorts } from "./ports";
 
@@ -52,14 +51,7 @@ export function makeNodeController(
   opts: pulumi.ComponentResourceOptions,
 ): { ready: pulumi.Output<string> } {
   const alive = { http: { path: "/healthz", port: cloudPorts.nodeController, scheme: "HTTPS" as const } };
-  const client = { name, namespace, pods: { "app.kubernetes.io/name": name } };
-  const inNamespace = { ...opts, deletedWith: namespace.resource };
-  const toCloud = new k8s.networking.v1.NetworkPolicy(
-    `${name}-to-cloud`,
-    planApiEgress(client, cloud.endpoint),
-    inNamespace,
-  );
-  const rights = bindCluster(name, namespace, nodeRules, opts);
+  const { toCloud, rights } = letControl(name, { namespace, cloud, rules: nodeRules }, opts);
   const deployment = new HardenedDeployment(
     name,
     {

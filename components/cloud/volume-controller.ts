@@ -2,7 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import * as k8s from "@pulumi/kubernetes";
 import type { CloudAccess } from "../host";
 import { FileMount, HardenedDeployment, PlatformNamespace, ResourceNeeds, ServingContainerArgs } from "../workload";
-import { bindCluster, planApiEgress, volumeRules } from "./access";
+import { letControl, volumeRules } from "./access";
 import { asController, controllerTolerations } from "./pods";
 import { cloudPorts } from "./ports";
 
@@ -50,14 +50,7 @@ export function makeVolumeController(
   opts: pulumi.ComponentResourceOptions,
 ): { ready: pulumi.Output<string> } {
   const { namespace, cloud, token } = args;
-  const client = { name, namespace, pods: { "app.kubernetes.io/name": name } };
-  const inNamespace = { ...opts, deletedWith: namespace.resource };
-  const toCloud = new k8s.networking.v1.NetworkPolicy(
-    `${name}-to-cloud`,
-    planApiEgress(client, cloud.endpoint),
-    inNamespace,
-  );
-  const rights = bindCluster(name, namespace, volumeRules, opts);
+  const { toCloud, rights } = letControl(name, { namespace, cloud, rules: volumeRules }, opts);
   const deployment = new HardenedDeployment(
     name,
     {

@@ -74,9 +74,9 @@ table inet groundwork {
 `;
 }
 
-/** Loads the rules at start, before the network is up; stopping it opens the machine. */
-export const firewallUnitText = `[Unit]
-Description=Firewall of this machine
+/** A unit that loads a table of nftables at start, before the network is up, and takes it away when it is stopped. */
+export const tableUnitText = (unit: { description: string; file: string; table: string }): string => `[Unit]
+Description=${unit.description}
 DefaultDependencies=no
 Before=network-pre.target shutdown.target
 Wants=network-pre.target
@@ -85,10 +85,17 @@ Conflicts=shutdown.target
 [Service]
 Type=oneshot
 RemainAfterExit=yes
-ExecStart=/usr/sbin/nft -f ${firewallFile}
-ExecReload=/usr/sbin/nft -f ${firewallFile}
-ExecStop=/usr/sbin/nft delete table inet groundwork
+ExecStart=/usr/sbin/nft -f ${unit.file}
+ExecReload=/usr/sbin/nft -f ${unit.file}
+ExecStop=/usr/sbin/nft delete table inet ${unit.table}
 
 [Install]
 WantedBy=sysinit.target
 `;
+
+/** Stopping it opens the machine. */
+export const firewallUnitText = tableUnitText({
+  description: "Firewall of this machine",
+  file: firewallFile,
+  table: "groundwork",
+});

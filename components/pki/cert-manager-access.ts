@@ -1,6 +1,4 @@
-import * as pulumi from "@pulumi/pulumi";
 import * as k8s from "@pulumi/kubernetes";
-import { knownName } from "../workload";
 
 type Rule = k8s.types.input.rbac.v1.PolicyRule;
 
@@ -78,23 +76,3 @@ export const webhookClusterRules: Rule[] = [
 export const webhookRules = (secret: string): Rule[] => [
   { apiGroups: [""], resources: ["secrets"], resourceNames: [secret], verbs: read },
 ];
-
-/** Gives the account of that name rules for the whole cluster, by a role of the same name. */
-export function bindCluster(
-  name: string,
-  namespace: string,
-  rules: Rule[],
-  opts: pulumi.CustomResourceOptions,
-): pulumi.Resource[] {
-  const role = new k8s.rbac.v1.ClusterRole(name, { metadata: { name }, rules }, opts);
-  const binding = new k8s.rbac.v1.ClusterRoleBinding(
-    name,
-    {
-      metadata: { name },
-      roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name: knownName(name, role) },
-      subjects: [{ kind: "ServiceAccount", name, namespace }],
-    },
-    opts,
-  );
-  return [role, binding];
-}

@@ -1,7 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import * as k8s from "@pulumi/kubernetes";
-import { HardenedDeployment, planOpenPorts, PlatformNamespace, ResourceNeeds } from "../workload";
-import { bindCluster, webhookClusterRules, webhookRules } from "./cert-manager-access";
+import { bindCluster, HardenedDeployment, planOpenPorts, PlatformNamespace, ResourceNeeds } from "../workload";
+import { webhookClusterRules, webhookRules } from "./cert-manager-access";
 import { certManagerPorts, planMutation, planValidation, planWebhook } from "./cert-manager-config";
 import { WebhookAuthority } from "./webhook-authority";
 

@@ -1,6 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import * as k8s from "@pulumi/kubernetes";
 import {
+  bindCluster,
   Client,
   connect,
   Endpoint,
@@ -11,7 +12,7 @@ import {
   PlatformNamespace,
   ResourceNeeds,
 } from "../workload";
-import { bindCluster, clusterRules, ownNamespaceRules, servedRules, solverRules } from "./cert-manager-access";
+import { clusterRules, ownNamespaceRules, servedRules, solverRules } from "./cert-manager-access";
 import { AcmeConfig, certManagerPorts, planController } from "./cert-manager-config";
 import { makeWebhook } from "./cert-manager-webhook";
 import { planInternetEgress } from "./acme";

@@ -2,6 +2,7 @@ export * from "./types";
 export * from "./endpoint";
 export * from "./foundation";
 export * from "./namespace";
+export { bindCluster } from "./bind-cluster";
 export { knownName } from "./known-name";
 export { connect, mountRoot, type Connection } from "./connect";
 export { planPod, type PodPlan } from "./pod";

@@ -1,18 +1,13 @@
-import * as path from "node:path";
-import * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import type { Artifact } from "../../../artifacts/types";
-import { cacheDir } from "../../../cli/paths";
 import { BaselinePlan, HostBaseline } from "../baseline";
 import type { Host, HostRole, SshConnection } from "../host";
+import { machineCommand, rootfsOf } from "../machine-command";
 import { artifactMount, type ReadyMachine } from "../nspawn/machine";
 import { bytes, planNetwork, type PlannedMachine } from "../nspawn/plan";
 import { sshPlace } from "./machine";
 import { ContainerSpec, publishedOf } from "./plan";
 import type { DockerSettings } from "./settings";
-
-/** Relative to the project's root, which is where the engine starts its providers; so the state holds no absolute path. */
-const tool = "node components/host/docker/tool.cjs";
 
 export interface DockerHostArgs {
   planned: PlannedMachine;
@@ -49,26 +44,12 @@ export class DockerHost extends pulumi.ComponentResource implements Host {
       cidr: settings.network.cidr,
       gateway: planNetwork(settings.network.cidr).gateway,
       publicKey: args.publicKey,
-      // Below the cache, as a rule: then the description does not depend on where the cache lies.
-      rootfs: rootfs.path.startsWith(cacheDir() + path.sep) ? path.relative(cacheDir(), rootfs.path) : rootfs.path,
-      rootfsDigest: rootfs.sha256,
+      ...rootfsOf(rootfs),
       ...(published === undefined ? {} : { published }),
       ...(settings.memory === undefined ? {} : { memory: bytes(settings.memory) }),
       ...(settings.cpus === undefined ? {} : { cpus: settings.cpus }),
     };
-    const machine = new command.local.Command(
-      `${name}-machine`,
-      {
-        create: `${tool} ensure`,
-        update: `${tool} ensure`,
-        delete: `${tool} delete`,
-        environment: { GROUNDWORK_MACHINE: pulumi.jsonStringify(spec) },
-        logging: "none",
-        addPreviousOutputInEnv: false,
-      },
-      // One made anew has the name and the address of the old one, which must be gone by then.
-      { parent: this, deleteBeforeReplace: true },
-    );
+    const machine = machineCommand(name, "docker", spec, { parent: this });
     const ready = machine.stdout.apply((answer) => JSON.parse(answer) as ReadyMachine);
     const reachable: SshConnection = {
       host: ready.apply(() => place.host),

@@ -1,4 +1,5 @@
 import { spawnSync } from "node:child_process";
+import { givenSpec, machineTable, runTool, type ToolLine } from "../tool-line";
 import { MachineError } from "../nspawn/process";
 import { Container, docker, inspect, labels, listContainers } from "./engine";
 import { ensure, remove } from "./machine";
@@ -15,13 +16,6 @@ const usage = `usage: tool.cjs VERB
   exec STACK/NAME -- COMMAND...
                            run a command inside
 A machine can also be named as --stack STACK NAME.`;
-
-/** The machine's description from the environment, where the graph puts it. */
-function given(): ContainerSpec {
-  const text = process.env["GROUNDWORK_MACHINE"];
-  if (!text) throw new MachineError("GROUNDWORK_MACHINE is not set");
-  return JSON.parse(text) as ContainerSpec;
-}
 
 /** What `ls` tells of a machine. */
 function describe(has: Record<string, string>) {
@@ -42,8 +36,7 @@ function existing(id: string | undefined): { stack: string; name: string } {
 
 function list(stack: string | undefined, json: boolean): string {
   const machines = listContainers(stack).map(describe);
-  if (json) return JSON.stringify(machines, null, 2);
-  return machines.map((m) => [m.id, m.address ?? "?", m.running ? "running" : "stopped"].join("  ")).join("\n");
+  return machineTable(machines, json);
 }
 
 /** Starts what of a stack's machines does not run; gives their names. */
@@ -55,28 +48,22 @@ function startAll(stack: string): string {
   return JSON.stringify(dead.map(({ id }) => id));
 }
 
-async function work(args: string[]): Promise<string> {
-  // Only in front of the command to run inside, which may have a --stack of its own.
-  const at = args.slice(0, 3).indexOf("--stack");
-  const stack = at < 0 ? undefined : args.splice(at, 2)[1];
-  const [verb, name, ...rest] = args[0] === "exec" ? args : args.filter((arg) => arg !== "--json");
-  const id = name !== undefined && stack !== undefined ? `${stack}/${name}` : name;
+async function work({ verb, stack, id, json, command }: ToolLine): Promise<string> {
   switch (verb) {
     case "ensure":
-      return stack === undefined ? JSON.stringify(await ensure(given())) : startAll(stack);
+      return stack === undefined ? JSON.stringify(await ensure(givenSpec<ContainerSpec>())) : startAll(stack);
     case "start":
       docker("start", containerName(existing(id)));
       return "";
     case "delete":
-      remove(id === undefined ? given() : existing(id));
+      remove(id === undefined ? givenSpec<ContainerSpec>() : existing(id));
       return "";
     case "kill":
       docker("kill", containerName(existing(id)));
       return "";
     case "ls":
-      return list(stack, args.includes("--json"));
+      return list(stack, json);
     case "exec": {
-      const command = rest[0] === "--" ? rest.slice(1) : rest;
       const done = spawnSync("docker", ["exec", "--interactive", containerName(existing(id)), ...command], {
         stdio: "inherit",
       });
@@ -89,13 +76,5 @@ async function work(args: string[]): Promise<string> {
   }
 }
 
-/** Entry point: the answer goes to standard output, a failure in one message to standard error. */
-export async function main(args: string[]): Promise<void> {
-  try {
-    const answer = await work(args);
-    if (answer) process.stdout.write(answer + "\n");
-  } catch (error) {
-    process.stderr.write((error instanceof MachineError ? error.message : String((error as Error).stack)) + "\n");
-    process.exitCode = 1;
-  }
-}
+/** Entry point. */
+export const main = (args: string[]): Promise<void> => runTool(work, args);

@@ -4,6 +4,7 @@ import { Balancer } from "./balancer";
 import { gatewayRules, nodeRules } from "./firewall-rules";
 import { labelsOf, planCloud, type CloudPlan, type PlannedServer } from "./plan";
 import { CloudServer } from "./server";
+import { cloudEndpoint } from "./endpoint";
 import type { HcloudSettings } from "./settings";
 
 export interface HcloudMachinesArgs {
@@ -135,10 +136,6 @@ function providerArgs(settings: HcloudSettings): hcloud.ProviderArgs {
     pollFunction: "exponential",
   };
 }
-
-/** Where the API is, when that is not Hetzner's own address. */
-export const cloudEndpoint = ({ endpoint }: HcloudSettings): string | undefined =>
-  endpoint ?? process.env["HCLOUD_ENDPOINT"];
 
 /** The token for whoever speaks to the API besides the provider; empty where none is set. */
 export const cloudToken = (): pulumi.Output<string> =>

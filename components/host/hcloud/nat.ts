@@ -1,3 +1,4 @@
+import { tableUnitText } from "../firewall";
 import type { RemoteFile } from "../remote-script";
 
 /** What the gateway forwards. */
@@ -45,23 +46,11 @@ table inet groundwork_nat {
 `;
 }
 
-const unitText = `[Unit]
-Description=Way out and way in of the private network
-DefaultDependencies=no
-Before=network-pre.target shutdown.target
-Wants=network-pre.target
-Conflicts=shutdown.target
-
-[Service]
-Type=oneshot
-RemainAfterExit=yes
-ExecStart=/usr/sbin/nft -f ${natFile}
-ExecReload=/usr/sbin/nft -f ${natFile}
-ExecStop=/usr/sbin/nft delete table inet groundwork_nat
-
-[Install]
-WantedBy=sysinit.target
-`;
+const unitText = tableUnitText({
+  description: "Way out and way in of the private network",
+  file: natFile,
+  table: "groundwork_nat",
+});
 
 export const natFiles = (plan: NatPlan): RemoteFile[] => [
   { path: forwardingFile, content: "net.ipv4.ip_forward = 1\n" },

@@ -1,6 +1,7 @@
 import * as fs from "node:fs";
 import * as path from "node:path";
 import { root } from "../../../cli/paths";
+import { cloudEndpoint } from "./endpoint";
 import type { HcloudSettings } from "./settings";
 
 /** Where the API is unless the settings or HCLOUD_ENDPOINT say otherwise. */
@@ -39,7 +40,7 @@ function tokenInFile(stack: string): boolean {
 /** Asks the API one question that changes nothing. A token that only the stack's file has is not tried. */
 export async function probeHcloud(settings: HcloudSettings, stack: string): Promise<string[]> {
   const token = process.env["HCLOUD_TOKEN"];
-  const endpoint = settings.endpoint ?? process.env["HCLOUD_ENDPOINT"] ?? officialEndpoint;
+  const endpoint = cloudEndpoint(settings) ?? officialEndpoint;
   if (!token) return hcloudPreflight(tokenInFile(stack), undefined, endpoint);
   return hcloudPreflight(true, await ask(endpoint, token), endpoint);
 }

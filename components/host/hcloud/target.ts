@@ -5,7 +5,8 @@ import { Depot, depotPort } from "../depot";
 import { clusterNetworks } from "../firewall";
 import type { Target } from "../host";
 import { HcloudHost } from "./host";
-import { cloudEndpoint, cloudToken, HcloudMachines } from "./machines";
+import { cloudEndpoint } from "./endpoint";
+import { cloudToken, HcloudMachines } from "./machines";
 import type { CloudPlan, PlannedServer } from "./plan";
 import type { HcloudSettings } from "./settings";
 

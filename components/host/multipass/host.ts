@@ -1,14 +1,11 @@
-import * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import { BaselinePlan, HostBaseline } from "../baseline";
 import type { Host, HostRole, SshConnection } from "../host";
+import { machineCommand } from "../machine-command";
 import type { PlannedMachine } from "../nspawn/plan";
 import type { ReadyInstance } from "./instance";
 import type { InstanceSpec } from "./plan";
 import type { MultipassSettings } from "./settings";
-
-/** Relative to the project's root, which is where the engine starts its providers; so the state holds no absolute path. */
-const tool = "node components/host/multipass/tool.cjs";
 
 /** An instance that is launched, before anything is done on it. */
 export interface Launched {
@@ -30,19 +27,7 @@ export function launchInstance(
     ...{ stack: pulumi.getStack(), name: planned.name, publicKey: args.publicKey },
     ...{ image, cpus, memory, disk },
   };
-  const machine = new command.local.Command(
-    `${planned.name}-machine`,
-    {
-      create: `${tool} ensure`,
-      update: `${tool} ensure`,
-      delete: `${tool} delete`,
-      environment: { GROUNDWORK_MACHINE: pulumi.jsonStringify(spec) },
-      logging: "none",
-      addPreviousOutputInEnv: false,
-    },
-    // One made anew has the name of the old one, which must be gone by then.
-    { deleteBeforeReplace: true, ...opts },
-  );
+  const machine = machineCommand(planned.name, "multipass", spec, opts ?? {});
   return { machine, ready: machine.stdout.apply((answer) => JSON.parse(answer) as ReadyInstance) };
 }
 

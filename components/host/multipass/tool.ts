@@ -1,4 +1,5 @@
 import { spawnSync } from "node:child_process";
+import { givenSpec, machineTable, runTool, type ToolLine } from "../tool-line";
 import { MachineError } from "../nspawn/process";
 import { describe, ensure, listAll, listOurs, remove } from "./instance";
 import { InstanceSpec, instanceName } from "./plan";
@@ -14,13 +15,6 @@ const usage = `usage: tool.cjs VERB
                            run a command inside
 A machine can also be named as --stack STACK NAME.`;
 
-/** The machine's description from the environment, where the graph puts it. */
-function given(): InstanceSpec {
-  const text = process.env["GROUNDWORK_MACHINE"];
-  if (!text) throw new MachineError("GROUNDWORK_MACHINE is not set");
-  return JSON.parse(text) as InstanceSpec;
-}
-
 function existing(id: string | undefined): InstanceSpec {
   const all = listOurs();
   const found = all.find(({ stack, name }) => `${stack}/${name}` === id);
@@ -33,31 +27,25 @@ function list(stack: string | undefined, json: boolean): string {
   const ours = listOurs(stack);
   const all = ours.length > 0 ? listAll() : [];
   const machines = ours.map((spec) => describe(spec, all));
-  if (json) return JSON.stringify(machines, null, 2);
-  return machines.map((m) => [m.id, m.address ?? "?", m.running ? "running" : "stopped"].join("  ")).join("\n");
+  return machineTable(machines, json);
 }
 
-async function work(args: string[]): Promise<string> {
-  // Only in front of the command to run inside, which may have a --stack of its own.
-  const at = args.slice(0, 3).indexOf("--stack");
-  const stack = at < 0 ? undefined : args.splice(at, 2)[1];
-  const [verb, name, ...rest] = args[0] === "exec" ? args : args.filter((arg) => arg !== "--json");
-  const id = name !== undefined && stack !== undefined ? `${stack}/${name}` : name;
+async function work({ verb, stack, id, json, command }: ToolLine): Promise<string> {
   switch (verb) {
     case "ensure":
-      if (stack === undefined) return JSON.stringify(await ensure(given()));
+      if (stack === undefined) return JSON.stringify(await ensure(givenSpec<InstanceSpec>()));
       return JSON.stringify(await Promise.all(listOurs(stack).map(ensure)));
     case "start":
       return JSON.stringify(await ensure(existing(id)));
     case "delete":
-      remove(id === undefined ? given() : existing(id));
+      remove(id === undefined ? givenSpec<InstanceSpec>() : existing(id));
       return "";
     case "ls":
-      return list(stack, args.includes("--json"));
+      return list(stack, json);
     case "exec": {
       // Multipass's default user may become root without a password.
-      const command = ["exec", instanceName(existing(id)), "--", "sudo", ...(rest[0] === "--" ? rest.slice(1) : rest)];
-      process.exitCode = spawnSync("multipass", command, { stdio: "inherit" }).status ?? 1;
+      const line = ["exec", instanceName(existing(id)), "--", "sudo", ...command];
+      process.exitCode = spawnSync("multipass", line, { stdio: "inherit" }).status ?? 1;
       return "";
     }
     default:
@@ -65,13 +53,5 @@ async function work(args: string[]): Promise<string> {
   }
 }
 
-/** Entry point: the answer goes to standard output, a failure in one message to standard error. */
-export async function main(args: string[]): Promise<void> {
-  try {
-    const answer = await work(args);
-    if (answer) process.stdout.write(answer + "\n");
-  } catch (error) {
-    process.stderr.write((error instanceof MachineError ? error.message : String((error as Error).stack)) + "\n");
-    process.exitCode = 1;
-  }
-}
+/** Entry point. */
+export const main = (args: string[]): Promise<void> => runTool(work, args);

@@ -1,19 +1,11 @@
-import * as path from "node:path";
-import * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import type { Artifact } from "../../../artifacts/types";
-import { cacheDir } from "../../../cli/paths";
 import { BaselinePlan, HostBaseline } from "../baseline";
 import type { Host, HostRole, SshConnection } from "../host";
+import { machineCommand, rootfsOf } from "../machine-command";
 import type { NspawnSettings } from "../settings";
 import { bytes, planNetwork, PlannedMachine } from "./plan";
-import type { ReadyMachine } from "./machine";
-
-/** Where the machine tool binds the artefact cache inside the machine. */
-const artifactMount = "/var/lib/groundwork/artifacts";
-
-/** Relative to the project's root, which is where the engine starts its providers; so the state holds no absolute path. */
-const tool = "node components/host/nspawn/tool.cjs";
+import { artifactMount, type ReadyMachine } from "./machine";
 
 export interface NspawnHostArgs {
   planned: PlannedMachine;
@@ -50,25 +42,11 @@ export class NspawnHost extends pulumi.ComponentResource implements Host {
       gateway,
       bridge: settings.network.bridge,
       publicKey: args.publicKey,
-      // Below the cache, as a rule: then the description does not depend on where the cache lies.
-      rootfs: rootfs.path.startsWith(cacheDir() + path.sep) ? path.relative(cacheDir(), rootfs.path) : rootfs.path,
-      rootfsDigest: rootfs.sha256,
+      ...rootfsOf(rootfs),
       memory: settings.memory === undefined ? undefined : bytes(settings.memory),
       cpus: settings.cpus,
     };
-    const machine = new command.local.Command(
-      `${name}-machine`,
-      {
-        create: `${tool} ensure`,
-        update: `${tool} ensure`,
-        delete: `${tool} delete`,
-        environment: { GROUNDWORK_MACHINE: pulumi.jsonStringify(spec) },
-        logging: "none",
-        addPreviousOutputInEnv: false,
-      },
-      // One made anew has the name and the address of the old one, which must be gone by then.
-      { parent: this, deleteBeforeReplace: true },
-    );
+    const machine = machineCommand(name, "nspawn", spec, { parent: this });
     const ready = machine.stdout.apply((answer) => JSON.parse(answer) as ReadyMachine);
     const reachable: SshConnection = {
       host: ready.address,
