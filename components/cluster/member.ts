@@ -1,11 +1,12 @@
+import { claimFunctions, freeClaims } from "./claims";
 import { ClusterPlan, NodePlan, paths } from "./config";
 import { drainFunctions, kubectl } from "./drain";
 import { serversTemplate } from "./rolling";
 
 /**
  * Takes a node out of the cluster, from another server's machine: its pods go first where it still answers, then its Node object,
- * with which K3s drops its password and its member of etcd (docs.k3s.io/architecture; k3s-io/k3s pull 4001). Only then may its
- * machine go, or another one come under its name. Never where that would leave etcd without a majority.
+ * with which K3s drops its password and its member of etcd (docs.k3s.io/architecture; k3s-io/k3s pull 4001), then the claims of what
+ * lay on its disk. Only then may its machine go, or another one come under its name. Never where that would leave etcd without a majority.
  */
 export function departureScript(plan: ClusterPlan, node: NodePlan): string {
   const { drain, drainTimeout } = plan.upgrade;
@@ -26,6 +27,7 @@ find_api() { # this machine may itself be leaving: its credentials open any serv
 ${servers.length === 0 ? "return 0 # with the last server the cluster ends" : ""}
 await 60 2 find_api || fail "no API server answers, so ${node.name} can't be taken out of the cluster: bring the servers back first (npm run doctor)"
 ${drainFunctions}
+${claimFunctions}
 there=$($kubectl get node ${node.name} --ignore-not-found --output 'jsonpath={.metadata.name} {.status.conditions[?(@.type=="Ready")].status}')
 if [ -n "$there" ]; then
   servers=$($kubectl get nodes --selector node-role.kubernetes.io/etcd=true --output 'go-template=${serversTemplate}')
@@ -45,6 +47,7 @@ ${
   $kubectl delete node ${node.name} --ignore-not-found --wait --timeout=60s > /dev/null || fail "the Node object ${node.name} does not go away: see kubectl get node ${node.name} --output yaml, finalizers"
 fi
 $kubectl delete secret --namespace kube-system ${node.name}.node-password.k3s --ignore-not-found > /dev/null
+${freeClaims(node.name)}
 # The member goes a moment after its Node; whoever joins before that is refused.
 sleep 1
 await 60 1 find_api || fail "no API server answers since ${node.name} was taken out of the cluster"`;
