@@ -97,6 +97,23 @@ export class ClusterBaseline extends pulumi.ComponentResource {
         { parent: this, retainOnDelete: true },
       );
     }
+    if (args.servers.length > 1) this.spreadNames(name, args.cluster);
     this.registerOutputs({});
+  }
+
+  /**
+   * K3s runs one CoreDNS, and with its machine every name in the cluster would be gone until another one is up. Its manifest leaves
+   * the number of them to others, and spreads them over the machines (manifests/coredns.yaml in k3s-io/k3s).
+   */
+  private spreadNames(name: string, cluster?: pulumi.Resource): void {
+    const annotations = { "pulumi.com/patchForce": "true" };
+    new k8s.apps.v1.DeploymentPatch(
+      `${name}-coredns`,
+      {
+        metadata: { name: "coredns", namespace: "kube-system", annotations },
+        spec: { replicas: 2 },
+      },
+      { parent: this, retainOnDelete: true, deletedWith: cluster },
+    );
   }
 }

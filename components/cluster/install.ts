@@ -169,6 +169,7 @@ export function kubeconfigScript(server: string): string {
   // The UID of kube-system is the cluster's identity by convention: it changes when the cluster is made anew.
   return `
 export PATH=/usr/local/bin:$PATH
+await 120 0.3 ${kubectl("server")} get deployment coredns --namespace kube-system || fail "K3s has not made its CoreDNS: see journalctl --unit k3s"
 ${kubectl("server")} get namespace kube-system --output 'jsonpath={.metadata.uid}{"\\n"}'
 sed 's#https://127.0.0.1:6443#${server}#' ${paths.kubeconfig}`;
 }

@@ -11,6 +11,12 @@ const kinds = [
   "CronJob",
 ];
 
+/** The number of pods says nothing of what a pod is. */
+const onlyScales = (props: Record<string, unknown>): boolean => {
+  const { spec } = props as { spec?: Record<string, unknown> };
+  return spec !== undefined && Object.keys(spec).join() === "replicas";
+};
+
 /** A patch holds a piece of a pod; whether the whole is hardened can not be seen in it. */
 export const noPodPatches = objectRule(
   {
@@ -21,5 +27,6 @@ export const noPodPatches = objectRule(
     remediation: "Change the workload where it is made, so that the rules see all of it.",
   },
   kinds,
-  (_props, resource) => (resource.object?.patch ? "is a patch of a workload that the rules can not see" : undefined),
+  (props, resource) =>
+    resource.object?.patch && !onlyScales(props) ? "is a patch of a workload that the rules can not see" : undefined,
 );

@@ -482,6 +482,14 @@ export const additions: readonly Addition[] = [
     says: /^Deployment app\/x is a patch/,
   },
   {
+    rule: "no-pod-patches",
+    add: kubernetes("kubernetes:apps/v1:DeploymentPatch", "patch", {
+      metadata: { name: "x", namespace: "app" },
+      spec: { replicas: 2, template: { spec: { hostNetwork: true } } },
+    }),
+    says: /^Deployment app\/x is a patch/,
+  },
+  {
     rule: "explicit-provider",
     add: {
       ...kubernetes("kubernetes:core/v1:ConfigMap", "loose", { metadata: { name: "x", namespace: "app" } }),
