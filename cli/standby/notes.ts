@@ -11,6 +11,8 @@ export interface Synced {
   taken: string;
   /** What the API is to serve once it is promoted. */
   row?: RowFacts;
+  /** Id of a backup that a later sync was bringing when it was ended: what is there is of two moments. */
+  unfinished?: string;
 }
 
 const fileOf = (stack: string): string => path.join(stateFolder("standby"), `${stack}.json`);

@@ -27,6 +27,12 @@ export async function promote(stack: string, yes: boolean): Promise<number> {
   if (!synced || Progress.of(stack)) {
     throw new UserError(`${stack} has no data yet: npm run standby -- sync --stack ${stack}`);
   }
+  if (synced.unfinished) {
+    throw new UserError(
+      `a sync of ${stack} from ${synced.unfinished} did not end, so its Vault and its databases are of two moments. ` +
+        `Run it again, then this: npm run standby -- sync --stack ${stack} --backup ${synced.unfinished}`,
+    );
+  }
   const { of } = settings.standby;
   const age = Math.round((Date.now() - Date.parse(synced.taken)) / 1000);
   say(`${stack} will serve in the place of ${of}, with what that had at ${synced.taken}, ${age} s ago.`);

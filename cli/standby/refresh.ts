@@ -1,3 +1,4 @@
+import type { VaultClient } from "../../apps/keeper/src/vault/client";
 import { type KeptObject, putObject, unlessMissing } from "../backup/parts/objects";
 import { waitUntilOpen } from "../backup/parts/vault";
 import type { Target } from "../restore/data";
@@ -8,9 +9,35 @@ import { withRoot } from "../vault/keys";
 
 const sealing = { namespace: "sealed-secrets", label: "sealedsecrets.bitnami.com/sealed-secrets-key" };
 
+const seal = { namespace: "vault-bootstrap", name: "vault-bootstrap-keys", key: "unsealKey" };
+const recovery = { namespace: "vault", name: "vault-recovery" };
+
+/** The Secrets of a backup. */
+export async function readKept({ store, manifest }: Target): Promise<KeptObject[]> {
+  return JSON.parse((await readPart(store, manifest, "objects")).toString("utf8")) as KeptObject[];
+}
+
+/** Values of one of them, decoded. */
+export function valuesOf(objects: KeptObject[], { namespace, name }: { namespace: string; name: string }) {
+  const found = objects.find(({ metadata }) => metadata.namespace === namespace && metadata.name === name);
+  if (!found) return undefined;
+  const decode = ([key, value]: [string, string]) => [key, Buffer.from(value, "base64").toString("utf8")];
+  return Object.fromEntries(Object.entries(found.data ?? {}).map(decode)) as Record<string, string>;
+}
+
+/** @throws UserError where the other stack's Vault is sealed by another key since: this one could not open its snapshot */
+export async function refuseOtherSeal(cluster: AdminCluster, objects: KeptObject[]): Promise<void> {
+  const wanted = valuesOf(objects, seal)?.[seal.key];
+  const own = (await cluster.readSecret(seal.namespace, seal.name))?.[seal.key];
+  if (wanted === undefined || own === wanted) return;
+  throw new UserError(
+    "the bootstrap Vault of the other stack is another one than at the first sync, and its key opens Vault's snapshots: " +
+      "destroy this standby and sync it anew. Nothing was changed.",
+  );
+}
+
 /** Brings over sealing keys that were made since. The controller reads its keys when it starts. */
-export async function refreshSealingKeys({ cluster, store, manifest }: Target): Promise<void> {
-  const objects = JSON.parse((await readPart(store, manifest, "objects")).toString("utf8")) as KeptObject[];
+export async function refreshSealingKeys(cluster: AdminCluster, objects: KeptObject[]): Promise<void> {
   const keys = objects.filter(({ metadata }) => metadata.labels?.[sealing.label] !== undefined);
   let added = 0;
   for (const key of keys) {
@@ -23,22 +50,37 @@ export async function refreshSealingKeys({ cluster, store, manifest }: Target): 
   const annotations = { "kubectl.kubernetes.io/restartedAt": new Date().toISOString() };
   const body = { spec: { template: { metadata: { annotations } } } };
   await cluster.api("PATCH", path, body, "application/merge-patch+json");
-  say(`${added} sealing keys are new`);
+  say(added === 1 ? "one sealing key is new" : `${added} sealing keys are new`);
 }
 
-/** Replaces what a standby's Vault has by what the other one has now, then has the stack's own documents applied again. */
-export async function refreshVault({ cluster, store, manifest, signal }: Target, stack: string): Promise<void> {
+/** Replaces what a standby's Vault has by what the other one has now, with the recovery keys that count for that. */
+export async function refreshVault(target: Target, stack: string, objects: KeptObject[]): Promise<void> {
+  const { cluster, store, manifest, signal } = target;
   if (!manifest.parts["vault"]) return;
   const snapshot = await readPart(store, manifest, "vault");
+  const kept = valuesOf(objects, recovery) ?? {};
+  // Those of the backup count already where a sync was ended right after the snapshot.
+  const spare = kept["keys"] === undefined ? [] : (JSON.parse(kept["keys"]) as string[]);
   await cluster.chooseLeader();
-  await withRoot(cluster, stack, (root) => root.raw("POST", "sys/storage/raft/snapshot-force", snapshot, 300_000));
+  const load = (root: VaultClient) => root.raw("POST", "sys/storage/raft/snapshot-force", snapshot, 300_000);
+  await withRoot(cluster, stack, load, spare);
+  const own = (await cluster.readSecret(recovery.namespace, recovery.name)) ?? {};
+  const gone = Object.keys(own).filter((key) => !(key in kept));
+  await cluster.patchSecret(recovery.namespace, recovery.name, {
+    ...Object.fromEntries(gone.map((key) => [key, null])),
+    ...kept,
+  });
   await waitUntilOpen(cluster, signal);
-  await repeatJobs(cluster);
   say("Vault has the newer snapshot");
 }
 
 interface Job {
-  metadata: { name: string; labels?: Record<string, string>; annotations?: Record<string, string> };
+  metadata: {
+    name: string;
+    creationTimestamp?: string;
+    labels?: Record<string, string>;
+    annotations?: Record<string, string>;
+  };
   spec: { template: { metadata?: { labels?: Record<string, string> } }; selector?: object; [key: string]: unknown };
   status?: { succeeded?: number; failed?: number };
 }
@@ -47,14 +89,18 @@ const jobs = `/apis/batch/v1/namespaces/${primary.namespace}/jobs`;
 /** Labels that the API server gives each Job's pods anew. */
 const given = /(^|\/)(controller-uid|job-name)$/;
 
-/** Runs the jobs that configure Vault once more, as the graph made them. @throws UserError where one does not end well */
-async function repeatJobs(cluster: AdminCluster): Promise<void> {
+/**
+ * Runs the jobs that configure Vault once more, as the graph made them and in its order: a snapshot has the other stack's
+ * documents. @throws UserError where one does not end well
+ */
+export async function repeatJobs(cluster: AdminCluster): Promise<void> {
   const { items } = await cluster.api<{ items: Job[] }>("GET", jobs);
   // Those of a CronJob, and repeats of earlier syncs, are none of the graph's.
   const own = items.filter(
     ({ metadata }) => metadata.annotations?.[mark] === undefined && !("ownerReferences" in metadata),
   );
-  for (const job of own) await repeat(cluster, job);
+  const made = ({ metadata }: Job): string => metadata.creationTimestamp ?? "";
+  for (const job of own.sort((a, b) => made(a).localeCompare(made(b)))) await repeat(cluster, job);
 }
 
 const mark = "groundwork/repeat-of";

@@ -15,7 +15,7 @@ import { ownCluster } from "../restore/state";
 import { say, UserError } from "../ui";
 import { openCluster } from "../vault/cluster";
 import { lastSync, noteSync } from "./notes";
-import { refreshSealingKeys, refreshVault } from "./refresh";
+import { readKept, refreshSealingKeys, refreshVault, refuseOtherSeal, repeatJobs } from "./refresh";
 
 /** The stack that this one stands by for. @throws UserError where it is no standby */
 export function primaryStack(stack: string, { standby }: Settings): string {
@@ -24,6 +24,23 @@ export function primaryStack(stack: string, { standby }: Settings): string {
     throw new UserError(`${stack} was promoted and serves: a sync would undo what was written since`);
   if (standby.of === stack) throw new UserError(`${stack} can't stand by for itself`);
   return standby.of;
+}
+
+/** Newer data into a standby that is there. Between its steps Vault and the databases are of two moments, which is noted first. */
+async function refresh(stack: string, from: Pick<Target, "store" | "manifest">): Promise<void> {
+  const cluster = openCluster(kubeconfigFile(stack), stack);
+  const login = loginOf(kubeconfigFile(stack));
+  const target: Target = { cluster, login, ...from, signal: new AbortController().signal };
+  const objects = await readKept(target);
+  await refuseOtherSeal(cluster, objects);
+  const { stack: of, id, taken } = from.manifest;
+  noteSync(stack, { of, id, taken, ...lastSync(stack), unfinished: id });
+  await refreshSealingKeys(cluster, objects);
+  await refreshVault(target, stack, objects);
+  await restoreDatabases(target);
+  await joinVaultToDatabases(target);
+  // Last, for they make Vault log in to the databases, and it can only now.
+  await repeatJobs(cluster);
 }
 
 /** `standby sync`: the first time from no machine to a filled stack, afterwards the data only. */
@@ -37,7 +54,8 @@ export async function sync(stack: string, options: { from?: string; backup?: str
   refuseOlder(manifest);
   const { engine, settings } = await checkGround(stack);
   const there = !begun && (await ownCluster(engine, stack));
-  if (there && lastSync(stack)?.id === manifest.id) {
+  const last = lastSync(stack);
+  if (there && last?.id === manifest.id && !last.unfinished) {
     say(`${stack} has ${of} as of ${manifest.taken} already: there is no newer backup`);
     return 0;
   }
@@ -46,13 +64,7 @@ export async function sync(stack: string, options: { from?: string; backup?: str
     await rebuild({ engine, stack, settings, store, manifest, progress });
     progress.end();
   } else {
-    const cluster = openCluster(kubeconfigFile(stack), stack);
-    const login = loginOf(kubeconfigFile(stack));
-    const target: Target = { cluster, login, store, manifest, signal: new AbortController().signal };
-    await refreshSealingKeys(target);
-    await refreshVault(target, stack);
-    await restoreDatabases(target);
-    await joinVaultToDatabases(target);
+    await refresh(stack, { store, manifest });
   }
   const wrong = await proveVault(openCluster(kubeconfigFile(stack), stack), manifest);
   if (wrong.length > 0) throw new UserError(wrong.join("\n"));

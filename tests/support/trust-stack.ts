@@ -25,8 +25,9 @@ export class TrustStack {
   readonly groundwork: Groundwork;
   private readonly server = "server-1";
 
-  constructor(stack: string) {
-    this.groundwork = new Groundwork(stack);
+  /** @param checkout whose commands are run @default the one of this file */
+  constructor(stack: string, checkout?: string) {
+    this.groundwork = new Groundwork(stack, checkout);
   }
 
   get stateDir(): string {
@@ -116,16 +117,20 @@ export class TrustStack {
 
   /** Takes the power from the machine and gives it back. */
   powerCut(machine: string): void {
-    const tool = (...args: string[]) =>
-      spawnSync(process.execPath, [path.join(root, "components", "host", "nspawn", "tool.cjs"), ...args], {
-        cwd: root,
-        env: this.groundwork.env,
-        encoding: "utf8",
-      });
-    const { stack } = this.groundwork;
-    assert.equal(tool("kill", "--stack", stack, machine).status, 0);
-    const started = tool("ensure", "--stack", stack);
+    this.lose(machine);
+    const started = this.tool("ensure", "--stack", this.groundwork.stack);
     assert.equal(started.status, 0, started.stderr);
+  }
+
+  /** Takes the power from the machine. */
+  lose(machine: string): void {
+    const killed = this.tool("kill", "--stack", this.groundwork.stack, machine);
+    assert.equal(killed.status, 0, killed.stderr);
+  }
+
+  private tool(...args: string[]) {
+    const program = path.join(root, "components", "host", "nspawn", "tool.cjs");
+    return spawnSync(process.execPath, [program, ...args], { cwd: root, env: this.groundwork.env, encoding: "utf8" });
   }
 
   /** What must stand nowhere but in Secrets, in the operator's own files, and in pods' memory; by what it is. */

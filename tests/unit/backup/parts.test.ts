@@ -2,6 +2,8 @@ import * as assert from "node:assert/strict";
 import { addedRoles, differences } from "../../../cli/backup/parts/database";
 import { checkBackups } from "../../../cli/doctor/backup";
 import { promotedFile } from "../../../cli/standby/promote";
+import { refuseOtherSeal } from "../../../cli/standby/refresh";
+import type { AdminCluster } from "../../../cli/vault/cluster";
 import { backupSchema, serves, standbySchema } from "../../../components/backup";
 
 const database = { namespace: "app", cluster: "app-db", database: "app", owner: "app" };
@@ -84,5 +86,18 @@ describe("a standby", () => {
     const promoted = promotedFile(text);
     assert.equal(promoted, `${text}    promoted: true\n`);
     assert.equal(promotedFile(promoted), promoted);
+  });
+
+  it("refuses a snapshot that its bootstrap Vault could not open", async () => {
+    // A double of the standby's cluster, which has one Secret.
+    const cluster = { readSecret: () => Promise.resolve({ unsealKey: "first" }) } as unknown as AdminCluster;
+    const metadata = { namespace: "vault-bootstrap", name: "vault-bootstrap-keys" };
+    const kept = (unsealKey: string) => {
+      const data = { unsealKey: Buffer.from(unsealKey).toString("base64") };
+      return [{ apiVersion: "v1" as const, kind: "Secret" as const, metadata, data }];
+    };
+    await refuseOtherSeal(cluster, kept("first"));
+    await refuseOtherSeal(cluster, []);
+    await assert.rejects(refuseOtherSeal(cluster, kept("another")), /destroy this standby and sync it anew/);
   });
 });
