@@ -13,6 +13,7 @@ import type { Settings } from "../stacks/settings";
 import { readStatus, Status, statusTable } from "./status";
 import { chooseTarget, keepChoice } from "./target";
 import { duration, logFile, say, step } from "./ui";
+import { guardUpgrades } from "./upgrade-gate";
 import { openEngine, reviveMachines, checkMachine, checkSettings } from "./prepare";
 
 export interface VerbOptions {
@@ -50,6 +51,7 @@ export async function up(options: VerbOptions): Promise<number> {
   const started = Date.now();
   const { engine, config, settings } = await ready(stack, { changes: true });
   await reviveMachines(stack);
+  await guardUpgrades(stack, settings);
   const inCloud = settings.target.driver === "hcloud";
   // Before anything asks the cloud again: what a refresh reads would hide that a creation had failed.
   const halfMade = inCloud ? await recoverCloud(engine, stack, config) : [];

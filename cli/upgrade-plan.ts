@@ -1,5 +1,5 @@
 import { lastPatches } from "../components/cluster/os";
-import { lastUpgrade } from "../components/cluster/rolling";
+import { lastUpgrade, packagesOf } from "../components/cluster/rolling";
 import type { ClusterSettings } from "../components/cluster/settings";
 import { compareReleases, stepProblem } from "../components/cluster/versions";
 import { duration, table } from "./ui";
@@ -103,8 +103,16 @@ export function planPackages(nodes: NodeState[], day: string): UpgradePlan {
   };
 }
 
-/** The plan as people read it. */
-export function planText(plan: UpgradePlan, count: number, settings: ClusterSettings["upgrade"]): string {
+/** What the plan is about, as the gates on the machines call it. */
+export const targetOf = ({ kind, to }: UpgradePlan): string => (kind === "release" ? to : packagesOf(to));
+
+/** The plan as people read it. @param data what happens to the data before, in one line */
+export function planText(
+  plan: UpgradePlan,
+  count: number,
+  settings: ClusterSettings["upgrade"],
+  data?: string,
+): string {
   const what = plan.kind === "release" ? `K3s ${plan.to}` : `the packages of ${plan.to}`;
   if (plan.problems.length > 0) return [`not to ${what}:`, ...plan.problems.map((one) => `  ${one}`)].join("\n");
   if (plan.turns.length === 0) return `all ${count} nodes have ${what}: nothing to do`;
@@ -133,6 +141,7 @@ export function planText(plan: UpgradePlan, count: number, settings: ClusterSett
     table(["turn", "node", "role", "from", "to", "", "last time"], rows),
     "",
     ...gate,
+    ...(data === undefined ? [] : [data]),
     `each: ${[
       "a majority of servers answers",
       ...(moves ? [`pods moved away within ${settings.drainTimeout} s, as their PodDisruptionBudgets let`] : []),

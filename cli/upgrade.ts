@@ -9,7 +9,8 @@ import { kubeconfigFile, root, writeAtomically } from "./paths";
 import { checkSettings } from "./prepare";
 import { chosenStack } from "./stack";
 import { ask, say, UserError } from "./ui";
-import { NodeObject, nodeState, planPackages, planRelease, planText, UpgradePlan } from "./upgrade-plan";
+import { gateText, passGate, readGate } from "./upgrade-gate";
+import { NodeObject, nodeState, planPackages, planRelease, planText, targetOf, UpgradePlan } from "./upgrade-plan";
 
 const usage = `usage: npm run upgrade -- [options]
 
@@ -19,6 +20,7 @@ const usage = `usage: npm run upgrade -- [options]
   --os           the operating system's packages instead; --day YYYY-MM-DD takes up a run of that day
   --yes          do not ask
 
+Where the stack has a backup store it takes a backup of the data first; cluster.upgrade.backup says whether it may go on without.
 It writes what is chosen into the stack's file and runs up. A run that was cut off is taken up by the same command.`;
 
 interface Options {
@@ -74,7 +76,8 @@ export async function upgrade(argv: string[]): Promise<number> {
   }
   const stack = chosenStack(options.stack);
   const changes = changesOf(options, new Date().toISOString().slice(0, 10));
-  const { cluster } = checkSettings(stack);
+  const settings = checkSettings(stack);
+  const { cluster } = settings;
   const release = chooseRelease(options.to ?? cluster.version);
   if (release === undefined) {
     throw new UserError(
@@ -85,10 +88,14 @@ export async function upgrade(argv: string[]): Promise<number> {
   const plan: UpgradePlan = options.os
     ? planPackages(nodes, changes[0]![1])
     : planRelease(nodes, release, cluster.upgrade);
-  process.stdout.write(`${planText(plan, nodes.length, cluster.upgrade)}\n`);
+  const idle = plan.problems.length > 0 || plan.turns.length === 0;
+  const gate = idle ? undefined : await readGate(stack, settings, plan.done.length > 0);
+  if (gate?.kind === "refuse") plan.problems.push(gate.problem!);
+  process.stdout.write(`${planText(plan, nodes.length, cluster.upgrade, gate && gateText(gate))}\n`);
   if (plan.problems.length > 0) return 1;
-  if (options.plan || plan.turns.length === 0) return 0;
+  if (options.plan || gate === undefined) return 0;
   if (!options.yes && (await ask("Do this now? (yes) ")) !== "yes") throw new UserError("nothing was changed");
+  await passGate(stack, gate, [targetOf(plan)]);
   const file = path.join(root, `Pulumi.${stack}.yaml`);
   const before = fs.readFileSync(file, "utf8");
   const after = changes.length > 0 ? changedFile(before, changes) : before;

@@ -1,7 +1,9 @@
 import * as pulumi from "@pulumi/pulumi";
 import type * as k8s from "@pulumi/kubernetes";
+import { k3sEntries } from "../artifacts/catalogue/cluster";
 import type { Artifacts } from "../artifacts/types";
 import { K3sCluster } from "../components/cluster";
+import { chooseRelease } from "../components/cluster/versions";
 import type { EdgeFront } from "../components/edge";
 import { type CloudAccess, makeTarget, rehearseTarget, type Target } from "../components/host";
 import { clusterNetworks } from "../components/host/firewall";
@@ -51,6 +53,7 @@ function installedCluster(settings: Settings, artifacts: Artifacts): Cluster {
     ...(api === undefined ? {} : { api }),
     ...(cloud === undefined ? {} : { cloud: "external" as const }),
   });
+  const release = k3sEntries(chooseRelease(settings.cluster.version));
   const machines = hosts.map((host) =>
     pulumi.output(host.ssh.host).apply((address): ComponentReport => ({
       name: `host ${host.name}`,
@@ -72,7 +75,7 @@ function installedCluster(settings: Settings, artifacts: Artifacts): Cluster {
       .all(machines)
       .apply((reports): ComponentReport[] => [
         ...reports,
-        { name: "cluster", artifacts: ["k3s", "k3s-airgap"], probe: { kind: "nodes", count: hosts.length } },
+        { name: "cluster", artifacts: [release.binary, release.images], probe: { kind: "nodes", count: hosts.length } },
       ]),
   };
 }

@@ -10,7 +10,7 @@ import { imagesScript, installScript, RemoteK3s, Tokens, uninstall, upgradeScrip
 import { Witnesses, witnessScript } from "./join";
 import { departureScript } from "./member";
 import { patchScript, returnScript } from "./os";
-import { gateScript } from "./rolling";
+import { gateScript, GateSettings, patchGateScript } from "./rolling";
 
 /** What the nodes of a cluster have in common. */
 export interface NodesArgs {
@@ -22,7 +22,7 @@ export interface NodesArgs {
   k3s: Artifact;
   images: (CachedArtifact & { ref?: string })[];
   /** Release and settings that the upgrade's gate goes by. */
-  upgrade: { batch: number; backupCommand?: string; osPatches?: string };
+  upgrade: { batch: number; osPatches?: string } & GateSettings;
   /** With this the whole cluster goes: then no node has to leave it. */
   cluster: pulumi.Resource;
 }
@@ -76,7 +76,8 @@ export class Nodes {
       upgraded.push(this.upgrade(host, [ready, ...upgraded.slice(Math.max(0, before - batch), before)]));
     });
     const all = [...serversDone, ...upgraded];
-    const patched = osPatches === undefined ? all : this.patches(osPatches, all);
+    const patched =
+      osPatches === undefined ? all : this.patches(osPatches, [this.patchGate(servers[0]!, osPatches, all)]);
     return { first: serversDone[0]!, servers: serversReady, all: patched };
   }
 
@@ -139,8 +140,15 @@ export class Nodes {
   /** The gate before an upgrade, at the first server. */
   private gate(host: Host): pulumi.Output<string> {
     const { k3s, upgrade } = this.args;
-    const apply = gateScript(k3s.version, upgrade.backupCommand);
-    return pulumi.unsecret(remoteScript(`${this.name}-upgrade-gate`, { host, apply }, this.opts).stdout);
+    const apply = gateScript(k3s.version, upgrade);
+    return pulumi.unsecret(remoteScript(`${this.name}-upgrade-gate`, { host, apply, warns: true }, this.opts).stdout);
+  }
+
+  /** The same before packages of a day. */
+  private patchGate(host: Host, day: string, triggers: pulumi.Output<string>[]): pulumi.Output<string> {
+    const apply = patchGateScript(day, this.args.upgrade);
+    const place = { host, apply, triggers, warns: true };
+    return pulumi.unsecret(remoteScript(`${this.name}-patches-gate`, place, this.opts).stdout);
   }
 
   /** Whether other servers' machines hold data, asked again when the first server's machine is another one. */

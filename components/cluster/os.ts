@@ -10,14 +10,14 @@ export const lastPatches = "groundwork/last-patches";
 
 /**
  * Brings the distribution's newer packages to a machine with its pods elsewhere, and restarts it where these ask for it. Prints
- * `NAME is patched`, or `NAME restarts BOOT-ID`: the rest is then `returnScript`'s, from another machine.
+ * `NAME is patched`, or `NAME restarts BOOT-ID DAY BEGAN`: the rest is then `returnScript`'s, from another machine.
  */
 export function patchScript(plan: ClusterPlan, node: NodePlan, day: string): string {
   const { reboot, healthTimeout } = plan.upgrade;
   const alone = (plan.size ?? plan.nodes.length) === 1;
   const restart = alone
     ? `echo "${node.name} asks for a restart, and there is no other machine to see it come back from: restart it by hand" >&2`
-    : `systemd-run --quiet --on-active=2 systemctl reboot; echo "${node.name} restarts $(cat /proc/sys/kernel/random/boot_id)"; return 0`;
+    : `systemd-run --quiet --on-active=2 systemctl reboot; echo "${node.name} restarts $(cat /proc/sys/kernel/random/boot_id) ${day} $began"; return 0`;
   return `
 export PATH=/usr/local/bin:$PATH
 ${nodeLock}
@@ -45,7 +45,7 @@ echo '${node.name} is patched'`;
 
 /** Waits, on another server's machine, until a node that restarts is back and Ready, and puts it in service. */
 export function returnScript(plan: ClusterPlan, node: NodePlan, said: string): string {
-  const boot = / restarts (\S+)/.exec(said)?.[1];
+  const [, boot, day, began] = / restarts (\S+) (\S+) (\d+)/.exec(said) ?? [];
   if (boot === undefined) return `echo '${node.name} is patched'`;
   const { healthTimeout } = plan.upgrade;
   return `
@@ -59,5 +59,6 @@ is_back() {
 }
 await ${healthTimeout} 2 is_back || fail "${node.name} was restarted and is not Ready after ${healthTimeout} s. It gets no pods until it is: see its console, then run up again"
 back_in_service
+note ${node.name} "${lastPatches}=${day} $(($(date +%s) - ${began})) $(date +%s)"
 echo '${node.name} is patched'`;
 }

@@ -1,5 +1,6 @@
 import { ClusterPlan, NodePlan, paths } from "./config";
 import { drainFunctions, kubectl } from "./drain";
+import type { ClusterSettings } from "./settings";
 import { unitName } from "./unit";
 
 /** Where a node notes that it is being upgraded, so that a run that was cut off is taken up again. */
@@ -10,6 +11,18 @@ export const previousBinary = `${paths.binary}.previous`;
 
 /** Annotation of a Node: from which release to which it was taken last, in how many seconds, and when (Unix time). */
 export const lastUpgrade = "groundwork/last-upgrade";
+
+/**
+ * Annotation of the namespace kube-system: the backup that was taken before an upgrade, its Unix time, and what it was taken before
+ * (releases, `packages-DAY`). The verbs write it; the gates on the first server read it.
+ */
+export const upgradeBackup = "groundwork/upgrade-backup";
+
+/** Seconds after which a backup was taken too long before an upgrade to count for it. */
+export const backupAge = 86_400;
+
+/** What a backup was taken before, where packages are upgraded. */
+export const packagesOf = (day: string): string => `packages-${day}`;
 
 /** One line a server, `NAME ADDRESS READY`, of those that are members of etcd (docs.k3s.io/cli/etcd-snapshot names the label). */
 export const serversTemplate =
@@ -32,11 +45,33 @@ step_problem() { # FROM TO
 installed_release() { k3s --version 2> /dev/null | sed -n 's/^k3s version \\([^ ]*\\).*/\\1/p'; }
 `;
 
+/** What the settings say of the data before an upgrade. */
+export type GateSettings = Partial<Pick<ClusterSettings["upgrade"], "backup" | "backupCommand">>;
+
 /**
- * The gate before an upgrade, on a server that runs: refuses what Kubernetes can't do, saves etcd and makes sure that it did. On a
- * machine without K3s, and where all nodes have the release already, there is nothing to be done.
+ * Shell function `data_kept TARGET`: whether a backup was taken before this upgrade. The verbs take it and note that in the
+ * cluster; the engine alone can't take one. It needs `$kubectl` and `fail`.
  */
-export function gateScript(to: string, backupCommand?: string): string {
+function dataFunction(backup: GateSettings["backup"]): string {
+  if (backup === undefined || backup === "none") return "data_kept() { :; }";
+  const lacking =
+    backup === "required"
+      ? `fail "no backup of the data was taken in the last day before this upgrade, and cluster.upgrade.backup is required: nothing is upgraded. npm run upgrade takes one first, and so does npm run up"`
+      : `echo "no backup of the data was taken before this upgrade: npm run upgrade takes one where backup.store is set" >&2`;
+  return `data_kept() { # TARGET
+  local id taken targets
+  read -r id taken targets <<< "$($kubectl get namespace kube-system --output 'jsonpath={.metadata.annotations.${upgradeBackup}}')"
+  case " $targets " in *" $1 "*) [ $(($(date +%s) - \${taken:-0})) -gt ${backupAge} ] || { echo "backup $id was taken before"; return 0; } ;; esac
+  ${lacking}
+}`;
+}
+
+/**
+ * The gate before an upgrade, on a server that runs: refuses what Kubernetes can't do and what the settings don't allow without a
+ * backup, saves etcd and makes sure that it did. On a machine without K3s, and where all nodes have the release already, there is
+ * nothing to be done; an upgrade that was begun has passed it as far as the data go.
+ */
+export function gateScript(to: string, { backup, backupCommand }: GateSettings = {}): string {
   return `
 export PATH=/usr/local/bin:$PATH
 kubectl="${kubectl("server")}"
@@ -45,11 +80,13 @@ ${stepFunction}
 releases() { running=$($kubectl get nodes --output 'jsonpath={range .items[*]}{.status.nodeInfo.kubeletVersion}{"\\n"}{end}') && [ -n "$running" ]; }
 await 60 1 releases || fail "the API server does not answer here, so it can't be told what runs: npm run doctor"
 running=$(sort --unique <<< "$running")
+${dataFunction(backup)}
 [ "$running" != '${to}' ] || { echo '${to} runs'; return 0; }
 for from in $running; do
   problem=$(step_problem "$from" '${to}')
   [ -z "$problem" ] || fail "$problem"
 done
+grep --quiet --line-regexp --fixed-strings '${to}' <<< "$running" || data_kept '${to}'
 snapshots=${paths.data}/server/db/snapshots
 name="before-$(tr '+' '-' <<< '${to}')"
 mkdir -p -m 700 $snapshots
@@ -60,6 +97,18 @@ rm -f $snapshots/.asked
 [ -n "$saved" ] || fail "k3s etcd-snapshot left no snapshot in $snapshots, so nothing is upgraded"
 ${backupCommand === undefined ? "" : `bash -c '${backupCommand.replaceAll("'", `'\\''`)}' > /run/groundwork-backup.log 2>&1 || fail "cluster.upgrade.backupCommand failed, so nothing is upgraded: $(tail -n 3 /run/groundwork-backup.log)"`}
 echo "$(tr '\\n' ' ' <<< "$running")to ${to}, etcd saved as $(basename "$saved")"`;
+}
+
+/** The same before the operating system's packages of a day: once a node has them, the gate was passed. */
+export function patchGateScript(day: string, { backup }: GateSettings): string {
+  return `
+export PATH=/usr/local/bin:$PATH
+kubectl="${kubectl("server")}"
+[ -x ${paths.binary} ] && [ -f ${paths.kubeconfig} ] || { echo 'no cluster yet'; return 0; }
+${dataFunction(backup)}
+days() { patched=$($kubectl get nodes --output 'jsonpath={range .items[*]}day {.metadata.annotations.groundwork/last-patches}{"\\n"}{end}') && [ -n "$patched" ]; }
+await 60 1 days || fail "the API server does not answer here, so it can't be told what was patched: npm run doctor"
+grep --quiet '^day ${day} ' <<< "$patched" || data_kept '${packagesOf(day)}'`;
 }
 
 /** Shell: only one script at a time works on this node. One that lost its engine goes on, and the next run waits for it. */

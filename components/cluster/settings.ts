@@ -22,6 +22,13 @@ const upgradeSchema = z
         "Seconds that a node may take until it is healthy again, before its old K3s is put back. Default: 300.",
       ),
     batch: z.int().min(1).max(50).default(1).describe("Agents that are upgraded at once. Default: 1."),
+    backup: z
+      .enum(["required", "wanted", "none"])
+      .default("wanted")
+      .describe(
+        "Backup of the data before another release or day of packages: required refuses without one, wanted takes one where " +
+          "backup.store is set, none takes none. Default: wanted.",
+      ),
     backupCommand: z
       .string()
       .min(1)

@@ -86,6 +86,8 @@ export interface RemoteScriptArgs {
    * one. Else the script just runs again. @default none
    */
   replaceWith?: Pick<Host, "machine">;
+  /** Shows what it writes to standard error while it succeeds; nothing secret may be there. @default false */
+  warns?: boolean;
 }
 
 /** What tells a machine from the one that stands in its place later. */
@@ -111,7 +113,7 @@ export function remoteScript(name: string, args: RemoteScriptArgs, opts: pulumi.
         .apply(([apply, remove, ...again]) => script({ apply, remove }, JSON.stringify(again))),
       ...(args.replaceWith?.machine === undefined ? {} : { triggers: [identityOf(args.replaceWith)] }),
       // On failure the output is part of the error all the same.
-      logging: "none",
+      logging: args.warns ? "stderr" : "none",
       addPreviousOutputInEnv: false,
     },
     {

@@ -3,7 +3,7 @@ import * as fs from "node:fs";
 import * as os from "node:os";
 import * as path from "node:path";
 
-const root = path.resolve(__dirname, "..", "..");
+const here = path.resolve(__dirname, "..", "..");
 
 /** How a command of the project ended. */
 export interface Ended {
@@ -22,7 +22,11 @@ export class Groundwork {
   /** What the commands get in their environment besides. */
   readonly extraEnv: NodeJS.ProcessEnv = {};
 
-  constructor(stack: string) {
+  /** @param root the checkout whose commands are run @default the one of this file */
+  constructor(
+    stack: string,
+    readonly root = here,
+  ) {
     this.stack = stack;
     this.stateDir = fs.mkdtempSync(path.join(os.tmpdir(), "groundwork-state-"));
   }
@@ -34,8 +38,8 @@ export class Groundwork {
 
   /** Starts a verb in a process group of its own, so that it can be killed with all that it started. */
   start(verb: string, ...args: string[]): ChildProcess {
-    return spawn(process.execPath, [path.join(root, "cli", "bootstrap.cjs"), verb, ...args], {
-      cwd: root,
+    return spawn(process.execPath, [path.join(this.root, "cli", "bootstrap.cjs"), verb, ...args], {
+      cwd: this.root,
       env: this.env,
       detached: true,
       stdio: ["ignore", "pipe", "pipe"],
@@ -49,8 +53,8 @@ export class Groundwork {
 
   /** Runs a verb to its end with a text on its standard input. */
   feed(input: string, verb: string, ...args: string[]): Promise<Ended> {
-    const child = spawn(process.execPath, [path.join(root, "cli", "bootstrap.cjs"), verb, ...args], {
-      cwd: root,
+    const child = spawn(process.execPath, [path.join(this.root, "cli", "bootstrap.cjs"), verb, ...args], {
+      cwd: this.root,
       env: this.env,
       stdio: "pipe",
     });
@@ -70,9 +74,9 @@ export class Groundwork {
 
   /** Runs a command on the stack's first machine and returns what it printed. */
   onMachine(machine: string, ...command: string[]): Ended {
-    const tool = path.join(root, "components", "host", "nspawn", "tool.cjs");
+    const tool = path.join(this.root, "components", "host", "nspawn", "tool.cjs");
     const done = spawnSync(process.execPath, [tool, "exec", "--stack", this.stack, machine, "--", ...command], {
-      cwd: root,
+      cwd: this.root,
       env: this.env,
       encoding: "utf8",
       maxBuffer: 1 << 28,

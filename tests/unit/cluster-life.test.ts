@@ -11,7 +11,7 @@ import { installScript, upgradeScript } from "../../components/cluster/install";
 import { joinScript, witnessScript } from "../../components/cluster/join";
 import { departureScript } from "../../components/cluster/member";
 import { patchScript, returnScript } from "../../components/cluster/os";
-import { gateScript } from "../../components/cluster/rolling";
+import { backupAge, GateSettings, gateScript, patchGateScript } from "../../components/cluster/rolling";
 import { clusterSchema } from "../../components/cluster/settings";
 import { chooseRelease, compareReleases, parseRelease, stepProblem } from "../../components/cluster/versions";
 import { script } from "../../components/host/remote-script";
@@ -301,6 +301,7 @@ describe("the gate before an upgrade", () => {
   const cluster = (
     running: string,
     snapshot = "head -c 40000 /dev/zero > $M/var/lib/rancher/k3s/server/db/snapshots/$name-node-1",
+    recorded = "",
   ) => {
     machine.write("etc/rancher/k3s/k3s.yaml");
     machine.command(
@@ -308,6 +309,7 @@ describe("the gate before an upgrade", () => {
       `echo "$*" >> $M/asked
 case "$*" in
   *'get nodes'*) printf '${running}' ;;
+  *'get namespace kube-system'*) printf '${recorded}' ;;
   'etcd-snapshot save --name '*) name=$4; ${snapshot} ;;
 esac`,
     );
@@ -348,8 +350,56 @@ esac`,
       /etcd can't be saved, so nothing is upgraded: broken/,
     );
     cluster("v1.36.3+k3s1\\n");
-    const done = machine.run("apply", gateScript("v1.36.4+k3s1", "echo 'no room' && false"));
+    const done = machine.run("apply", gateScript("v1.36.4+k3s1", { backupCommand: "echo 'no room' && false" }));
     assert.match(done.stderr, /backupCommand failed, so nothing is upgraded: no room/);
+  });
+
+  const noteOf = (target: string, age: number) => `20261121T080000Z ${Math.floor(Date.now() / 1000) - age} ${target}`;
+  const gate = (backup: GateSettings["backup"], running: string, recorded = "") => {
+    cluster(running, undefined, recorded);
+    return machine.run("apply", gateScript("v1.36.4+k3s1", { backup }));
+  };
+
+  it("asks for a backup of the data where the settings require one, and saves nothing before it has it", () => {
+    for (const recorded of ["", noteOf("v1.36.5+k3s1", 60), noteOf("v1.36.4+k3s1", backupAge + 60)]) {
+      const done = gate("required", "v1.36.3+k3s1\\n", recorded);
+      assert.equal(done.code, 1, recorded);
+      assert.match(
+        done.stderr,
+        /cluster\.upgrade\.backup is required: nothing is upgraded\. npm run upgrade takes one/,
+      );
+      assert.doesNotMatch(machine.read("asked"), /etcd-snapshot/);
+    }
+    for (const recorded of [noteOf("v1.36.4+k3s1", 60), noteOf("packages-2026-11-21 v1.36.4+k3s1", 60)]) {
+      const done = gate("required", "v1.36.3+k3s1\\n", recorded);
+      assert.equal(done.code, 0, done.stderr);
+      assert.match(done.stdout, /^backup 20261121T080000Z was taken before\n.* etcd saved as/);
+    }
+  });
+
+  it("asks for none once the upgrade was begun, or where the settings want none", () => {
+    assert.equal(gate("required", "v1.36.3+k3s1\\nv1.36.4+k3s1\\n").code, 0);
+    assert.equal(gate("required", "v1.36.4+k3s1\\n").code, 0);
+    const off = gate("none", "v1.36.3+k3s1\\n");
+    assert.deepEqual([off.code, off.stderr], [0, ""]);
+  });
+
+  it("says that there is none where one is only wanted, and goes on", () => {
+    const done = gate("wanted", "v1.36.3+k3s1\\n");
+    assert.equal(done.code, 0);
+    assert.match(done.stderr, /no backup of the data was taken before this upgrade/);
+    assert.match(done.stdout, /etcd saved as/);
+  });
+
+  it("stands before packages of a day as well", () => {
+    const packages = (patched: string, recorded = "") => {
+      cluster(patched, undefined, recorded);
+      return machine.run("apply", patchGateScript("2026-11-21", { backup: "required" }));
+    };
+    assert.match(packages("day \\nday 2026-10-01 31 1795239697\\n").stderr, /nothing is upgraded/);
+    assert.equal(packages("day \\n", noteOf("v1.36.4+k3s1", 60)).code, 1);
+    assert.equal(packages("day \\n", noteOf("packages-2026-11-21", 60)).code, 0);
+    assert.equal(packages("day \\nday 2026-11-21 31 1795239697\\n").code, 0, "one node has them: it was begun");
   });
 });
 
@@ -366,14 +416,15 @@ describe("scripts of a node's life", () => {
           shell(text);
         for (const text of [
           patchScript(all, node, "2026-11-21"),
-          returnScript(all, node, "x restarts abc"),
+          returnScript(all, node, "x restarts abc 2026-11-21 1795239697"),
           returnScript(all, node, "x is patched"),
         ])
           shell(text);
       }
     }
     shell(upgradeScript(three, agent, k3s));
-    shell(gateScript("v1.36.4+k3s1", "it's a 'backup'"));
+    shell(patchGateScript("2026-11-21", { backup: "wanted" }));
+    shell(gateScript("v1.36.4+k3s1", { backup: "required", backupCommand: "it's a 'backup'" }));
   });
 
   it("move pods away only where there is another node, and never against a setting", () => {
