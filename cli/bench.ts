@@ -2,6 +2,8 @@ import { spawn } from "node:child_process";
 import * as fs from "node:fs";
 import * as os from "node:os";
 import * as path from "node:path";
+import { type Emulator, startEmulator } from "../standins/cloud/main";
+import { nodeTable, nodeTimes } from "./bench-nodes";
 import { trustSeconds } from "./bench-trust";
 import { root } from "./paths";
 import { checkSettings } from "./prepare";
@@ -64,19 +66,30 @@ async function policySeconds(): Promise<number> {
   return seconds;
 }
 
+/** A stack in a cloud gets the emulated one (a stand-in), with machines of this computer, unless a token says that the real one is meant. */
+async function emulatedCloud(stack: string, folder: string): Promise<Emulator | undefined> {
+  if (checkSettings(stack).target.driver !== "hcloud" || process.env["HCLOUD_TOKEN"]) return undefined;
+  return startEmulator({ folder: path.join(folder, "cloud"), backend: "machines" });
+}
+
 /**
  * `npm run bench`: the policy pack over every stack, then a stack from nothing, again, previewed and destroyed, on a state
- * directory of its own. Machines differ and are noisy, so each time stands beside its ratio to a fixed computation of the
+ * directory of its own. The stack `cloud` (`npm run bench -- --stack cloud`) has several nodes on the emulated cloud. Machines differ and are noisy, so each time stands beside its ratio to a fixed computation of the
  * same run; nothing passes or fails.
  */
 export async function bench(options: { stack?: string }): Promise<number> {
   const stack = options.stack ?? "e2e";
   const state = fs.mkdtempSync(path.join(os.tmpdir(), "groundwork-bench-"));
-  const env = { ...process.env, GROUNDWORK_STATE_DIR: state, GROUNDWORK_STACK: stack };
+  const events = path.join(state, "up.events");
+  const cloud = await emulatedCloud(stack, state);
+  const env = {
+    ...{ ...process.env, GROUNDWORK_STATE_DIR: state, GROUNDWORK_STACK: stack },
+    ...(cloud ? { HCLOUD_ENDPOINT: cloud.endpoint, HCLOUD_TOKEN: cloud.token } : {}),
+  };
   const unit = await yardstick();
   const seconds: Record<string, number> = { policies: await policySeconds() };
   try {
-    seconds["up"] = await timed("up", ["--yes"], env);
+    seconds["up"] = await timed("up", ["--yes"], { ...env, GROUNDWORK_EVENTS: events });
     seconds["up again"] = await timed("up", ["--yes"], env);
     seconds["preview"] = await timed("preview", [], env);
     if (checkSettings(stack).vault.enabled) {
@@ -90,9 +103,15 @@ export async function bench(options: { stack?: string }): Promise<number> {
         ),
       );
     }
+    process.stdout.write(`${nodeTable(nodeTimes(events, stack))}\n\n`);
   } finally {
     say("the stack of the benchmark is being destroyed");
-    seconds["destroy"] = await timed("destroy", ["--yes"], env);
+    try {
+      seconds["destroy"] = await timed("destroy", ["--yes", "--confirm", stack], env);
+    } finally {
+      await cloud?.stop();
+      await cloud?.destroy();
+    }
     fs.rmSync(state, { recursive: true, force: true });
   }
   const rows = Object.entries(seconds).map(([name, s]) => [

@@ -56,7 +56,8 @@ export async function up(options: VerbOptions): Promise<number> {
   // Before anything asks the cloud again: what a refresh reads would hide that a creation had failed.
   const halfMade = inCloud ? await recoverCloud(engine, stack, config) : [];
   if (inCloud) await lookAfterServers(engine, stack, { config, settings, rest: options.rest ?? [] });
-  const events = inCloud ? eventLog(`up-${stack}`) : undefined;
+  const kept = process.env["GROUNDWORK_EVENTS"];
+  const events = kept ?? (inCloud ? eventLog(`up-${stack}`) : undefined);
   const log = logFile(`up-${stack}`);
   const anew = await replaceLostMachines(engine, stack, settings.target.driver);
   const args = ["up", "--stack", stack, "--suppress-outputs", ...halfMade, ...anew, ...(options.rest ?? [])];
@@ -70,7 +71,7 @@ export async function up(options: VerbOptions): Promise<number> {
     silent(options) ? { log } : {},
   );
   const errors = events ? readErrors(events) : [];
-  if (events) fs.rmSync(events, { force: true });
+  if (events && !kept) fs.rmSync(events, { force: true });
   if (code !== 0) {
     for (const line of explainCloudErrors(errors)) say(line);
     for (const line of await tellOfServers(errors, stack, { engine, config })) say(line);

@@ -21,6 +21,8 @@ export interface StepEvent {
 
 /** The part that is read of an event of the engine's log (`--event-log`, one JSON a line). */
 export interface EngineEvent {
+  /** Seconds since 1970. */
+  timestamp?: number;
   resourcePreEvent?: { metadata: StepEvent };
   resOutputsEvent?: { metadata: StepEvent };
   diagnosticEvent?: { severity: string; message: string };

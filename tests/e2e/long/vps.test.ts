@@ -2,6 +2,7 @@ import * as assert from "node:assert/strict";
 import * as fs from "node:fs";
 import * as path from "node:path";
 import type { StackReport } from "../../../stacks/report";
+import { nodeTable, nodeTimes } from "../../../cli/bench-nodes";
 import { EmulatedCloud } from "../../support/cloud";
 import { Groundwork } from "../../support/groundwork";
 import { client, eventually } from "../../support/https";
@@ -23,6 +24,10 @@ const mostRequests = 300;
 
 /** Longest time for which nothing may be answered at the ingress after a node is lost, in seconds. */
 const longestOutage = 30;
+
+const machines = ["cloud-server-1", "cloud-server-2", "cloud-server-3", "cloud-worker-1", "cloud-worker-2"];
+
+const primaryOf = "cnpg.io/cluster=app-db,cnpg.io/instanceRole=primary";
 
 const volumeSpace = "on-a-volume";
 
@@ -81,6 +86,8 @@ describe("a stack in a cloud (emulated)", function () {
   let untouched: MachineSnapshot;
   let site: ReturnType<typeof client>;
   let row: Item;
+  /** Name of the machine that is cut off, and then taken away. */
+  let lost = "";
 
   const report = () => JSON.parse(fs.readFileSync(`${groundwork.stateDir}/summary/cloud.json`, "utf8")) as StackReport;
   const verb = async (name: string, ...args: string[]) => {
@@ -105,9 +112,13 @@ describe("a stack in a cloud (emulated)", function () {
 
   it("comes up from nothing, within the cloud's limit of requests", async () => {
     const began = Date.now();
+    const events = path.join(groundwork.stateDir, "up.events");
+    groundwork.extraEnv["GROUNDWORK_EVENTS"] = events;
     await verb("up", "--yes");
+    delete groundwork.extraEnv["GROUNDWORK_EVENTS"];
     const { total } = cloud.requests();
     console.log(`    up: ${Math.round((Date.now() - began) / 1000)} s, ${total} requests to the cloud's API`);
+    console.log(nodeTable(nodeTimes(events, "cloud")).replace(/^/gm, "    "));
     assert.ok(total > 0 && total < mostRequests, `${total} requests`);
     const text = await verb("pulumi", "stack", "output", "kubeconfig", "--show-secrets", "--stack", "cloud");
     fs.writeFileSync(kubeconfig(), text, { mode: 0o600 });
@@ -115,13 +126,7 @@ describe("a stack in a cloud (emulated)", function () {
 
   it("has servers and agents in the cluster, each known to the cloud", async () => {
     const { items } = JSON.parse(kubectl("get", "nodes", "-o", "json")) as { items: Node[] };
-    assert.deepEqual(items.map(({ metadata }) => metadata.name).sort(), [
-      "cloud-server-1",
-      "cloud-server-2",
-      "cloud-server-3",
-      "cloud-worker-1",
-      "cloud-worker-2",
-    ]);
+    assert.deepEqual(items.map(({ metadata }) => metadata.name).sort(), [...machines]);
     for (const { metadata, spec } of items) {
       assert.equal(spec.providerID, `hcloud://${cloud.server(metadata.name).id}`);
       assert.equal(metadata.labels["topology.kubernetes.io/region"], "fsn1");
@@ -160,26 +165,50 @@ describe("a stack in a cloud (emulated)", function () {
     await eventually(60, async () => assert.equal(cloud.left()["volumes"], undefined));
   });
 
-  it("serves on after a machine was lost", async () => {
-    const watch = new OutageWatch(site, `/items/${row.id}`, { seconds: 180, pause: 200 });
-    await cloud.cut("cloud-worker-1");
+  it("serves on after the machine with the database's primary was lost", async () => {
+    lost = kubectl("get", "pods", "-n", "app", "-l", primaryOf, "-o", "jsonpath={.items[0].spec.nodeName}");
+    const there = kubectl("get", "pods", "-A", "--field-selector", `spec.nodeName=${lost}`, "-o", "name");
+    console.log(
+      `    on ${lost} ${there.trim().split("\n").length} pods, CoreDNS ${/coredns/.test(there) ? "" : "not "}among them`,
+    );
+    const watch = new OutageWatch(site, `/items/${row.id}`, { seconds: 240, pause: 200 });
+    await cloud.cut(lost);
     await eventually(120, async () => {
-      const [status] = kubectl("get", "node", "cloud-worker-1", "--no-headers").split(/\s+/).slice(1);
+      const [status] = kubectl("get", "node", lost, "--no-headers").split(/\s+/).slice(1);
       assert.match(status ?? "", /NotReady/);
+    });
+    await eventually(120, async () => {
+      assert.notEqual(
+        kubectl("get", "pods", "-n", "app", "-l", primaryOf, "-o", "jsonpath={.items[0].spec.nodeName}"),
+        lost,
+      );
+      assert.equal((await site<Item>(`/items/${row.id}`)).status, 200);
     });
     await new Promise((resolve) => setTimeout(resolve, 5000));
     const { requests, failed, longest } = await watch.stop();
-    console.log(`    an agent lost: ${failed} of ${requests} requests failed, ${longest} s at most without an answer`);
+    console.log(`    ${failed} of ${requests} requests failed, ${longest} s at most without an answer`);
     assert.ok(longest <= longestOutage, `${longest} s without an answer`);
   });
 
-  it("gets a lost machine back by one more run", async () => {
-    await cloud.lose("cloud-worker-1");
-    const before = cloud.server("cloud-worker-2").id;
+  it("gets a lost machine back by one more run, and another copy of the data that lay on it", async () => {
+    await cloud.lose(lost);
+    const others = () => machines.filter((name) => name !== lost).map((name) => cloud.server(name).id);
+    const before = others();
+    const began = Date.now();
     await verb("up", "--yes");
-    assert.equal(cloud.server("cloud-worker-2").id, before, "a machine was touched that nothing was wrong with");
-    const status = kubectl("get", "node", "cloud-worker-1", "--no-headers");
-    assert.match(status, /^cloud-worker-1 +Ready/);
+    console.log(`    back after ${Math.round((Date.now() - began) / 1000)} s`);
+    assert.deepEqual(others(), before, "a machine was touched that nothing was wrong with");
+    const status = kubectl("get", "node", lost, "--no-headers");
+    assert.match(status, /\bReady\b/);
+    const ready = kubectl(
+      "get",
+      "clusters.postgresql.cnpg.io",
+      "-n",
+      "app",
+      "-o",
+      "jsonpath={.items[0].status.readyInstances}",
+    );
+    assert.equal(ready, "2");
     assert.equal((await site<Item>(`/items/${row.id}`)).body.name, "from afar");
   });
 
