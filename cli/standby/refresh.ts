@@ -1,6 +1,6 @@
-import type { VaultClient } from "../../apps/keeper/src/vault/client";
+import { type VaultClient, VaultError } from "../../apps/keeper/src/vault/client";
 import { type KeptObject, putObject, unlessMissing } from "../backup/parts/objects";
-import { waitUntilOpen } from "../backup/parts/vault";
+import { patiently, waitUntilOpen } from "../backup/parts/vault";
 import type { Target } from "../restore/data";
 import { readPart } from "../restore/state";
 import { say, UserError } from "../ui";
@@ -62,8 +62,7 @@ export async function refreshVault(target: Target, stack: string, objects: KeptO
   // Those of the backup count already where a sync was ended right after the snapshot.
   const spare = kept["keys"] === undefined ? [] : (JSON.parse(kept["keys"]) as string[]);
   await cluster.chooseLeader();
-  const load = (root: VaultClient) => root.raw("POST", "sys/storage/raft/snapshot-force", snapshot, 300_000);
-  await withRoot(cluster, stack, load, spare);
+  await withRoot(cluster, stack, (root) => load(root, snapshot, signal), spare);
   const own = (await cluster.readSecret(recovery.namespace, recovery.name)) ?? {};
   const gone = Object.keys(own).filter((key) => !(key in kept));
   await cluster.patchSecret(recovery.namespace, recovery.name, {
@@ -74,6 +73,20 @@ export async function refreshVault(target: Target, stack: string, objects: KeptO
   say("Vault has the newer snapshot");
 }
 
+/** Until what answers is the snapshot's Vault: only that does not know the token of before. */
+async function load(root: VaultClient, snapshot: Buffer, signal: AbortSignal): Promise<void> {
+  await root.raw("POST", "sys/storage/raft/snapshot-force", snapshot, 300_000);
+  await patiently(120, signal, async () => {
+    try {
+      await root.read("auth/token/lookup-self");
+    } catch (error) {
+      if (error instanceof VaultError && error.status === 403) return;
+      throw error;
+    }
+    throw new UserError("Vault has not taken the snapshot");
+  });
+}
+
 interface Job {
   metadata: {
     name: string;
@@ -82,7 +95,7 @@ interface Job {
     annotations?: Record<string, string>;
   };
   spec: { template: { metadata?: { labels?: Record<string, string> } }; selector?: object; [key: string]: unknown };
-  status?: { succeeded?: number; failed?: number };
+  status?: { succeeded?: number; conditions?: { type: string; status: string }[] };
 }
 
 const jobs = `/apis/batch/v1/namespaces/${primary.namespace}/jobs`;
@@ -124,6 +137,7 @@ async function repeat(cluster: AdminCluster, { metadata, spec }: Job): Promise<v
   for (let tries = 0; tries < 300; tries += 1) {
     const found = await unlessMissing(cluster.api<Job>("GET", `${jobs}/${name}`));
     if (found?.status?.succeeded) return;
+    if (found?.status?.conditions?.some(({ type, status }) => type === "Failed" && status === "True")) break;
     await new Promise((resolve) => setTimeout(resolve, 1000));
   }
   throw new UserError(`the job ${name} has not ended well: see its log in namespace ${primary.namespace}`);
