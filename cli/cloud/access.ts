@@ -15,7 +15,7 @@ export const isCloud = (settings: Settings | undefined): boolean => (settings?.t
 
 /**
  * The token of the stack's project and the API's address: the token from the environment, else the stack's secret
- * `hcloud:token`; the address from the stack's settings, else the environment.
+ * `hcloud:token`; the address from the environment, else the stack's settings.
  *
  * @throws UserError where there is no token
  */

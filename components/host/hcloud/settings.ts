@@ -147,7 +147,9 @@ export const hcloudSchema = z.strictObject({
   endpoint: z
     .url({ protocol: /^https?$/ })
     .optional()
-    .describe("Address of the API where it is not Hetzner's own: an emulator. Default: Hetzner's."),
+    .describe(
+      "Address of the API where it is not Hetzner's own: an emulator. HCLOUD_ENDPOINT wins. Default: Hetzner's.",
+    ),
 });
 
 export type HcloudSettings = z.infer<typeof hcloudSchema>;
