@@ -2,13 +2,16 @@ import * as assert from "node:assert/strict";
 import * as fc from "fast-check";
 import { parse } from "yaml";
 import { targetSchema } from "../../components/host";
+import { cloudAccess } from "../../cli/cloud/access";
+import { selectorOf } from "../../cli/cloud/orphans";
 import { agentOffset } from "../../components/host/hcloud/addresses";
 import { bootScript } from "../../components/host/hcloud/boot";
 import { hcloudProblems } from "../../components/host/hcloud/checks";
 import { cloudConfig } from "../../components/host/hcloud/cloud-config";
 import { natRules } from "../../components/host/hcloud/nat";
 import { planCloud, prefixOf } from "../../components/host/hcloud/plan";
-import { hcloudPreflight } from "../../components/host/hcloud/preflight";
+import { cloudEndpoint } from "../../components/host/hcloud/endpoint";
+import { hcloudPreflight, probeHcloud } from "../../components/host/hcloud/preflight";
 import type { HcloudSettings } from "../../components/host/hcloud/settings";
 import { firewallRules } from "../../components/host/firewall";
 import { sshdDropIn } from "../../components/host/sshd";
@@ -202,10 +205,68 @@ describe("the plan of what is ordered", () => {
     assert.equal(prefixOf("prod"), "prod");
     assert.equal(prefixOf("prod-eu"), "prod-eu");
     for (const stack of ["Prod.EU", "prod_eu", "2-b", "-", "x".repeat(60), "x".repeat(25)]) {
-      assert.match(prefixOf(stack), /^[a-z][a-z0-9-]{0,18}-[0-9a-f]{4}$/, stack);
+      assert.match(prefixOf(stack), /^[a-z][a-z0-9-]{0,14}-[0-9a-f]{8}$/, stack);
     }
     const stacks = ["prod-eu", "Prod.EU", "prod_eu", "PROD-EU", "x".repeat(24), "x".repeat(25), "x".repeat(60)];
     assert.equal(new Set(stacks.map(prefixOf)).size, stacks.length);
+  });
+
+  it("gives two stacks that begin alike nothing in common that is deleted by", () => {
+    const long = "customer-portal-production";
+    const stacks = Array.from({ length: 3000 }, (_, index) => `${long}-${index}`);
+    assert.ok(stacks.every((stack) => prefixOf(stack).length <= 24));
+    assert.equal(new Set(stacks.map(prefixOf)).size, stacks.length, "16 bits would have met here");
+    const [one, other] = [selectorOf(`${long}-europe`), selectorOf(`${long}-america`)];
+    assert.notEqual(one, other);
+    const names = (stack: string) => {
+      const { nodes, network, groups, api, ingress } = planCloud(parsed({}), stack);
+      return [network.name, ...groups, api.name, ingress.name, api.selector, ...nodes.map(({ name }) => name)];
+    };
+    const taken = new Set(names(`${long}-europe`));
+    assert.deepEqual(
+      names(`${long}-america`).filter((name) => taken.has(name)),
+      [],
+    );
+  });
+
+  it("lets no stack's own name be the prefix of another one that was cut", () => {
+    const cut = prefixOf("customer-portal-production-europe");
+    assert.match(cut, /^customer-portal-[0-9a-f]{8}$/);
+    assert.notEqual(prefixOf(cut), cut);
+    const own = (stack: string) => prefixOf(stack) === stack;
+    fc.assert(fc.property(fc.string({ maxLength: 80 }), (stack) => own(stack) || !own(prefixOf(stack))));
+  });
+});
+
+describe("where the cloud's API is", () => {
+  const given = { endpoint: process.env["HCLOUD_ENDPOINT"], token: process.env["HCLOUD_TOKEN"] };
+  const file = { endpoint: "http://127.0.0.1:9/file" };
+  afterEach(() => {
+    for (const [name, value] of [["HCLOUD_ENDPOINT", given.endpoint] as const, ["HCLOUD_TOKEN", given.token] as const])
+      if (value === undefined) delete process.env[name];
+      else process.env[name] = value;
+  });
+
+  it("is said by the environment before the stack's file, and by Hetzner where neither does", () => {
+    process.env["HCLOUD_ENDPOINT"] = "http://127.0.0.1:9/emulator";
+    assert.equal(cloudEndpoint(file), "http://127.0.0.1:9/emulator");
+    for (const unset of ["", undefined]) {
+      if (unset === undefined) delete process.env["HCLOUD_ENDPOINT"];
+      else process.env["HCLOUD_ENDPOINT"] = unset;
+      assert.equal(cloudEndpoint(file), file.endpoint);
+      assert.equal(cloudEndpoint({}), undefined);
+      assert.equal(cloudEndpoint(undefined), undefined);
+    }
+  });
+
+  it("is the environment's for all who ask: a rehearsal reaches no address of a file", async () => {
+    process.env["HCLOUD_ENDPOINT"] = "http://127.0.0.1:9/emulator";
+    process.env["HCLOUD_TOKEN"] = "none";
+    assert.match(
+      (await probeHcloud(parsed({ ...file }), "prod")).join(),
+      /does not answer at http:\/\/127\.0\.0\.1:9\/emulator /,
+    );
+    assert.deepEqual(await cloudAccess("prod"), { token: "none", endpoint: "http://127.0.0.1:9/emulator" });
   });
 });
 

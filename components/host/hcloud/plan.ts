@@ -1,5 +1,6 @@
+import { createHash } from "node:crypto";
 import { architectureOf, type Architecture, type Location, zones } from "./places";
-import { addressAt, agentOffset, fnv1a, layoutOf } from "./addresses";
+import { addressAt, agentOffset, layoutOf } from "./addresses";
 import type { HcloudSettings } from "./settings";
 
 /** A machine as it will be ordered. */
@@ -58,18 +59,22 @@ export interface CloudPlan {
   ingress: PlannedBalancer;
 }
 
+/** What ends a prefix that is not the stack's own name. */
+const digestEnd = /-[0-9a-f]{8}$/;
+
 /**
- * A stack's name as names and labels at Hetzner can hold it: `prod` as it is, others cut down, with a few digits of their own behind,
- * so that `Prod.EU` and `prod-eu` don't take each other's machines for theirs.
+ * A stack's name as names and labels at Hetzner can hold it: `prod` as it is, others cut down, with 32 bits of their digest behind.
+ * No two stacks of a project may share it, for `orphans --delete` and `destroy` go by it. So a name that looks like a cut one
+ * gets a digest as well: `Prod.EU` and `prod-eu`, or two long names that begin alike, never take each other's machines for theirs.
  */
 export function prefixOf(stack: string): string {
   const text = stack
     .toLowerCase()
     .replace(/[^a-z0-9]+/g, "-")
     .replace(/^[^a-z]+|-+$/g, "");
-  if (text === stack && text.length <= 24) return text;
-  const digits = (fnv1a(stack) % 0x10000).toString(16).padStart(4, "0");
-  return `${text.slice(0, 19).replace(/-+$/, "") || "stack"}-${digits}`;
+  if (text === stack && text.length <= 24 && !digestEnd.test(text)) return text;
+  const digest = createHash("sha256").update(stack).digest("hex").slice(0, 8);
+  return `${text.slice(0, 15).replace(/-+$/, "") || "stack"}-${digest}`;
 }
 
 /** Labels of everything that a stack makes; `groundwork-role` says what each is. */
