@@ -1,6 +1,6 @@
 import * as fs from "node:fs";
 import * as path from "node:path";
-import { parseDocument } from "yaml";
+import { parseDocument, Scalar } from "yaml";
 import { readArguments } from "./arguments";
 import { clusterSchema } from "../components/cluster/settings";
 import { chooseRelease } from "../components/cluster/versions";
@@ -61,9 +61,14 @@ export function changesOf({ to, os, day }: Options, today: string): [string[], s
 }
 
 /** The text of a stack's file with these values below `groundwork:cluster`; comments stay. */
-export function changedFile(text: string, changes: [string[], string][]): string {
-  const document = parseDocument(text);
-  for (const [keys, value] of changes) document.setIn(["config", "groundwork:cluster", ...keys], value);
+export function changedFile(before: string, changes: [string[], string][]): string {
+  const document = parseDocument(before);
+  for (const [keys, value] of changes) {
+    const text = new Scalar(value);
+    // The engine's reader takes a day without quotes for a point in time, which ours does not.
+    if (/^\d/.test(value)) text.type = Scalar.QUOTE_DOUBLE;
+    document.setIn(["config", "groundwork:cluster", ...keys], text);
+  }
   return document.toString({ lineWidth: 0 });
 }
 

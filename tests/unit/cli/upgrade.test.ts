@@ -109,7 +109,8 @@ describe("what an upgrade writes into the stack's file", () => {
     );
     assert.match(
       changedFile("config:\n  a: b\n", [[["upgrade", "osPatches"], "2026-11-21"]]),
-      /upgrade:\n {6}osPatches: "?2026-11-21"?\n/,
+      /upgrade:\n {6}osPatches: "2026-11-21"\n/,
+      "the engine's reader makes a point in time of a day without quotes",
     );
   });
 
