@@ -51,7 +51,8 @@ export async function promote(stack: string, yes: boolean): Promise<number> {
     throw new UserError(`the API of ${stack} does not serve ${synced.row.path} as ${of} did`);
   }
   if (synced.row) say(`proved: the API serves ${synced.row.path} as ${of} did, over TLS`);
-  process.stdout.write(`promoted: ${Math.round((Date.now() - began) / 1000)} s\n`);
+  process.stdout.write(`RPO: ${age} s (data as of ${synced.taken}, age when the promotion began)\n`);
+  process.stdout.write(`RTO: ${Math.round((Date.now() - began) / 1000)} s (from the command to the proof)\n`);
   process.stdout.write(`DNS: point ${report.hostnames.join(", ")} to ${report.ingressAddress}\n`);
   process.stdout.write(`git: commit Pulumi.${stack}.yaml, which says that it serves\n`);
   return 0;

@@ -132,7 +132,9 @@ describe("a standby, on real machines", function () {
     });
     const seconds = (from: number, to: number) => Math.round((to - from) / 1000);
     tell(`RPO ${seconds(taken, lostAt)} s, RTO ${seconds(lostAt, Date.now())} s from the loss`);
-    assert.match(stdout, /^promoted: \d+ s$/m);
+    const [rpo, rto] = ["RPO", "RTO"].map((name) => new RegExp(`^${name}: (\\d+) s`, "m").exec(stdout)?.[1]);
+    assert.ok(rpo && rto, stdout);
+    tell(`promote says RPO ${rpo} s, RTO ${rto} s`);
     assert.match(stdout, new RegExp(`^DNS: point .*api.standby.local.* to ${second.report.ingressAddress}$`, "m"));
     assert.equal(read.body.name, "third");
     assert.equal((await api<{ name: string }>(`/items/${ids.changed}`)).body.name, "changed");
