@@ -49,7 +49,8 @@ export function nodeTimes(file: string, stack: string): NodeTime[] {
     return {
       node,
       own: steps.reduce((sum, { from, to }) => sum + to - from, 0),
-      ready: steps.find(({ name }) => name === `k3s-${node}-install`)!.to - began,
+      // A server's node is Ready some time after it has joined.
+      ready: Math.max(...steps.flatMap(({ name, to }) => (/-(install|ready)$/.test(name) ? [to] : []))) - began,
     };
   });
 }

@@ -54,9 +54,9 @@ const tellFunction = (node: NodePlan): string =>
   `tell() { echo "K3s on ${node.name}: $1 after ${readyLimit} s; the end of its log:" >&2; journalctl --no-pager --unit ${unitName(node.role)} --lines 25 --output cat >&2; exit 1; }`;
 
 /**
- * Installs K3s on a node, or brings it up to date, and waits until the node is Ready: the binary, its files and
- * its unit as K3s's install script lays them out. K3s is restarted only when something of it changed; pods go on
- * running meanwhile. Another binary than is there replaces it with the node's pods moved away, on a server here, one server after
+ * Installs K3s on a node, or brings it up to date: the binary, its files and its unit as K3s's install script lays them out. Waits
+ * until an agent is Ready; a server has joined once its API answers, which it does as a voting member of etcd only. K3s is restarted
+ * only when something of it changed; pods go on running meanwhile. Another binary than is there replaces it with the node's pods moved away, on a server here, one server after
  * the other; on an agent it is `upgradeScript`'s to do, since agents are installed side by side.
  */
 export function installScript(
@@ -92,9 +92,6 @@ ${joinScript(plan, node, witnesses)}
 systemctl daemon-reload
 systemctl enable --quiet ${unit}
 ${tellFunction(node)}
-is_ready() {
-  $kubectl get node ${node.name} --output 'jsonpath={.status.conditions[?(@.type=="Ready")].status}' | grep -q True
-}
 ${
   server
     ? `if in_roll || ! echo '${k3s.sha256}  ${paths.binary}' | sha256sum --check --status; then roll '${k3s.path}' ${k3s.sha256}; changed=''; fi`
@@ -102,10 +99,24 @@ ${
 }
 # Without waiting: an agent's unit never says that it is ready, and the bound below is ours.
 if [ -n "$changed" ]; then systemctl restart --no-block ${unit}; else systemctl start --no-block ${unit}; fi
-${server ? `await ${readyLimit} 0.3 $kubectl get --raw /readyz || tell "the API server is not ready"` : ""}
+${server ? `await ${readyLimit} 0.3 $kubectl get --raw /readyz || tell "the API server is not ready"\necho '${node.name} has joined'` : awaitReady(node)}`;
+}
+
+/** Shell: waits until the node is Ready. Needs `$kubectl`, and `tell`. */
+const awaitReady = (node: NodePlan): string => `is_ready() {
+  $kubectl get node ${node.name} --output 'jsonpath={.status.conditions[?(@.type=="Ready")].status}' | grep -q True
+}
 await ${readyLimit} 0.3 is_ready || tell "the node is not Ready"
-${server ? `chmod 600 ${paths.data}/server/tls/*.crt # CIS 1.1.20` : ""}
 echo '${node.name} is Ready'`;
+
+/** Waits until a server that has joined is a Ready node: its images are imported meanwhile, and the next server joins. */
+export function readyScript(node: NodePlan): string {
+  return `
+export PATH=/usr/local/bin:$PATH
+kubectl="${kubectl("server")}"
+${tellFunction(node)}
+chmod 600 ${paths.data}/server/tls/*.crt # CIS 1.1.20
+${awaitReady(node)}`;
 }
 
 /** Takes an agent to the release, if it has another one. Its turn comes after the servers', in batches. */

@@ -6,11 +6,11 @@ import type { Host } from "../host/host";
 import { remoteScript } from "../host/remote-script";
 import type { ClusterPlan, NodePlan } from "./config";
 import { deliverAll } from "./deliver";
-import { imagesScript, installScript, RemoteK3s, Tokens, uninstall, upgradeScript } from "./install";
+import { imagesScript, installScript, readyScript, RemoteK3s, Tokens, uninstall, upgradeScript } from "./install";
 import { Witnesses, witnessScript } from "./join";
 import { departureScript } from "./member";
 import { patchScript, returnScript } from "./os";
-import { gateScript, GateSettings, patchGateScript } from "./rolling";
+import { gateScript, GateSettings, noCluster, patchGateScript } from "./rolling";
 
 /** What the nodes of a cluster have in common. */
 export interface NodesArgs {
@@ -40,7 +40,8 @@ export const nodePlan = ({ name, role, address, sharesKernel, routed, labels }: 
  *
  *   gate → server 1 → server 2 → ... → agents side by side → agents' upgrades, a batch after the other → patches, node after node
  *
- * and before each of them images → member → install. They go away in the opposite order: the node leaves the cluster, then K3s is
+ * and before each of them images → member → install. The next server joins when the one before has, which is before that one's node
+ * is Ready; agents of a new cluster join as soon as there is one. They go away in the opposite order: the node leaves the cluster, then K3s is
  * uninstalled where the machine stays.
  */
 export class Nodes {
@@ -66,8 +67,11 @@ export class Nodes {
       (done, host) => [...done, this.node(host, done.at(-1) ?? gate, done.length === 0 ? witnesses : undefined)],
       [],
     );
-    const serversReady = serversDone.at(-1)!;
-    const joined = agents.map((host) => ({ host, ready: this.node(host, serversReady) }));
+    const readies = servers.map((host, index) => this.ready(host, serversDone[index]!));
+    const serversReady = pulumi.all(readies).apply((all) => all.at(-1)!);
+    // A kubelet is never newer than an API server, so an agent joins a cluster that runs when its servers have been upgraded.
+    const open = gate.apply((said) => (said.trim() === noCluster ? serversDone[0]! : serversReady));
+    const joined = agents.map((host) => ({ host, ready: this.node(host, open) }));
     const { batch, osPatches } = this.args.upgrade;
     const upgraded: pulumi.Output<string>[] = [];
     joined.forEach(({ host, ready }, index) => {
@@ -75,10 +79,10 @@ export class Nodes {
       // Each of a batch waits for all of the batch before.
       upgraded.push(this.upgrade(host, [ready, ...upgraded.slice(Math.max(0, before - batch), before)]));
     });
-    const all = [...serversDone, ...upgraded];
+    const all = [...readies, ...upgraded];
     const patched =
       osPatches === undefined ? all : this.patches(osPatches, [this.patchGate(servers[0]!, osPatches, all)]);
-    return { first: serversDone[0]!, servers: serversReady, all: patched };
+    return { first: readies[0]!, servers: serversReady, all: patched };
   }
 
   /** Images, a place in the cluster, and K3s; `after` is what it waits for. */
@@ -95,8 +99,14 @@ export class Nodes {
       { host, apply: script, triggers: [imported, member, after] },
       this.opts,
     );
-    // The words `NAME is Ready`; the tokens in the script are what made it secret.
+    // The words `NAME has joined` or `NAME is Ready`; the tokens in the script are what made it secret.
     return pulumi.unsecret(installed.stdout);
+  }
+
+  /** A server that has joined, once its node is Ready. */
+  private ready(host: Host, joined: pulumi.Output<string>): pulumi.Output<string> {
+    const place = { host, apply: this.self(host).apply(readyScript), triggers: [joined] };
+    return pulumi.unsecret(remoteScript(`${this.name}-${host.name}-ready`, place, this.opts).stdout);
   }
 
   /** Puts the image archives where K3s imports them from. What is installed after them goes before them, so this ends with K3s. */

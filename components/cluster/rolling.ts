@@ -66,6 +66,9 @@ function dataFunction(backup: GateSettings["backup"]): string {
 }`;
 }
 
+/** What the gate says on a machine where no cluster has begun. */
+export const noCluster = "no cluster yet";
+
 /**
  * The gate before an upgrade, on a server that runs: refuses what Kubernetes can't do and what the settings don't allow without a
  * backup, saves etcd and makes sure that it did. On a machine without K3s, and where all nodes have the release already, there is
@@ -75,7 +78,7 @@ export function gateScript(to: string, { backup, backupCommand }: GateSettings =
   return `
 export PATH=/usr/local/bin:$PATH
 kubectl="${kubectl("server")}"
-[ -x ${paths.binary} ] && [ -f ${paths.kubeconfig} ] || { echo 'no cluster yet'; return 0; }
+[ -x ${paths.binary} ] && [ -f ${paths.kubeconfig} ] || { echo '${noCluster}'; return 0; }
 ${stepFunction}
 releases() { running=$($kubectl get nodes --output 'jsonpath={range .items[*]}{.status.nodeInfo.kubeletVersion}{"\\n"}{end}') && [ -n "$running" ]; }
 await 60 1 releases || fail "the API server does not answer here, so it can't be told what runs: npm run doctor"
@@ -104,7 +107,7 @@ export function patchGateScript(day: string, { backup }: GateSettings): string {
   return `
 export PATH=/usr/local/bin:$PATH
 kubectl="${kubectl("server")}"
-[ -x ${paths.binary} ] && [ -f ${paths.kubeconfig} ] || { echo 'no cluster yet'; return 0; }
+[ -x ${paths.binary} ] && [ -f ${paths.kubeconfig} ] || { echo '${noCluster}'; return 0; }
 ${dataFunction(backup)}
 days() { patched=$($kubectl get nodes --output 'jsonpath={range .items[*]}day {.metadata.annotations.groundwork/last-patches}{"\\n"}{end}') && [ -n "$patched" ]; }
 await 60 1 days || fail "the API server does not answer here, so it can't be told what was patched: npm run doctor"

@@ -1,6 +1,8 @@
 import * as assert from "node:assert/strict";
 import type { Artifact, Artifacts } from "../../artifacts/types";
 import { K3sCluster, type ClusterSettings } from "../../components/cluster";
+import { noCluster } from "../../components/cluster/rolling";
+import { clusterSchema } from "../../components/cluster/settings";
 import { makeTarget, targetSchema } from "../../components/host";
 import type { Graph, GraphNode } from "../../policies/capture/graph";
 import { captureProgram } from "./graph/capture";
@@ -23,12 +25,20 @@ interface Shape {
   agents?: number;
   reversed?: boolean;
   upgrade?: Partial<ClusterSettings["upgrade"]>;
+  /** What the upgrade's gate says of the first server. */
+  gate?: string;
 }
 
-const upgradeDefaults = { drain: true, drainTimeout: 300, healthTimeout: 300, batch: 1, reboot: "if-needed" as const };
+const upgradeDefaults = clusterSchema.parse({}).upgrade;
 
 /** The graph of a cluster on machines of this computer. */
-const capture = ({ servers = 3, agents = 4, reversed = false, upgrade = {} }: Shape = {}): Promise<Graph> =>
+const capture = ({
+  servers = 3,
+  agents = 4,
+  reversed = false,
+  upgrade = {},
+  gate = "v1 runs",
+}: Shape = {}): Promise<Graph> =>
   captureProgram(
     () => {
       const target = targetSchema.parse({ driver: "nspawn", servers, agents });
@@ -42,6 +52,7 @@ const capture = ({ servers = 3, agents = 4, reversed = false, upgrade = {} }: Sh
       ...{ project: "groundwork", stack: "dev" },
       mock: ({ type, name }) => {
         if (name.endsWith("-machine")) return { stdout: JSON.stringify({ address: "10.9.0.10", hostKey: "key" }) };
+        if (name.endsWith("-gate")) return { stdout: `${gate}\n` };
         return type.startsWith("command:") ? { stdout: "x is Ready\n" } : undefined;
       },
     },
@@ -61,9 +72,17 @@ describe("the nodes of a cluster in the graph", function () {
     assert.ok(isAfter(graph, "k3s-server-1-install", "k3s-upgrade-gate"));
     assert.ok(isAfter(graph, "k3s-server-2-install", "k3s-server-1-install"));
     assert.ok(isAfter(graph, "k3s-server-3-install", "k3s-server-2-install"));
-    for (const agent of ["agent-1", "agent-4"])
-      assert.ok(isAfter(graph, `k3s-${agent}-install`, "k3s-server-3-install"));
+    for (const agent of ["agent-1", "agent-4"]) assert.ok(isAfter(graph, `k3s-${agent}-install`, "k3s-server-3-ready"));
     assert.ok(!isAfter(graph, "k3s-agent-2-install", "k3s-agent-1-install"));
+  });
+
+  it("join a new cluster as soon as there is one: no server waits for another's node, and no agent for all servers", async () => {
+    assert.ok(!isAfter(graph, "k3s-server-2-install", "k3s-server-1-ready"));
+    const begun = await capture({ gate: noCluster });
+    assert.ok(isAfter(begun, "k3s-agent-1-install", "k3s-server-1-install"));
+    assert.ok(!isAfter(begun, "k3s-agent-1-install", "k3s-server-2-install"));
+    for (const name of ["server-1", "server-2", "server-3"])
+      assert.ok(isAfter(begun, "k3s-kubeconfig", `k3s-${name}-ready`));
   });
 
   it("let no server wait for an agent's machine", () => {
