@@ -4,7 +4,7 @@ import { table } from "./ui";
 /** One node's way into the cluster, in seconds. */
 export interface NodeTime {
   node: string;
-  /** Its own steps added up: machine, baseline, artefacts, images, K3s; not what it waited for between them. */
+  /** In which one of its own steps was under way: machine, baseline, artefacts, images, K3s; not what it waited for between them. */
   own: number;
   /** From the first step of all nodes until it was Ready. */
   ready: number;
@@ -14,6 +14,16 @@ interface Span {
   name: string;
   from: number;
   to: number;
+}
+
+/** Seconds in which at least one of them was under way. */
+function busy(spans: Span[]): number {
+  let [seconds, until] = [0, 0];
+  for (const { from, to } of [...spans].sort((a, b) => a.from - b.from)) {
+    seconds += Math.max(0, to - Math.max(from, until));
+    until = Math.max(until, to);
+  }
+  return seconds;
 }
 
 /** Name of the resource of a URN. */
@@ -48,7 +58,7 @@ export function nodeTimes(file: string, stack: string): NodeTime[] {
     const steps = own(node);
     return {
       node,
-      own: steps.reduce((sum, { from, to }) => sum + to - from, 0),
+      own: busy(steps),
       // A server's node is Ready some time after it has joined.
       ready: Math.max(...steps.flatMap(({ name, to }) => (/-(install|ready)$/.test(name) ? [to] : []))) - began,
     };

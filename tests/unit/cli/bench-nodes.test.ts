@@ -24,6 +24,7 @@ describe("the time that nodes take", () => {
       ...step("hcloud-server-1", 10, 15),
       ...step("hcloud-server-1-host-key", 10, 11, "same"),
       ...step("k3s-lab-server-1-images", 15, 20),
+      ...step("k3s-lab-server-1-fetch", 12, 18),
       ...step("k3s-lab-server-1-install", 20, 40),
       ...step("hcloud-server-10", 10, 20),
       ...step("lab-server-10-baseline-apply", 20, 25),
