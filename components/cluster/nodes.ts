@@ -183,7 +183,7 @@ export class Nodes {
       const node = `${this.name}-${host.name}`;
       const both = pulumi.all([plan, this.self(host)]);
       const apply = both.apply(([all, self]) => patchScript(all, self, day));
-      const said = remoteScript(`${node}-patches`, { host, apply, triggers: before }, this.opts).stdout;
+      const said = remoteScript(`${node}-patches`, { host, apply, triggers: before, warns: true }, this.opts).stdout;
       const keeper = hosts.find(({ role, name }) => role === "server" && name !== host.name) ?? host;
       const waits = pulumi.all([both, said]).apply(([[all, self], words]) => returnScript(all, self, words));
       const back = remoteScript(`${node}-patched`, { host: keeper, apply: waits }, this.opts).stdout;

@@ -14,9 +14,10 @@ export const lastPatches = "groundwork/last-patches";
  */
 export function patchScript(plan: ClusterPlan, node: NodePlan, day: string): string {
   const { reboot, healthTimeout } = plan.upgrade;
-  const alone = (plan.size ?? plan.nodes.length) === 1;
-  const restart = alone
-    ? `echo "${node.name} asks for a restart, and there is no other machine to see it come back from: restart it by hand" >&2`
+  // An agent is seen by any server; while the only server restarts nobody answers.
+  const unseen = !plan.nodes.some(({ role, name }) => role === "server" && name !== node.name);
+  const restart = unseen
+    ? `echo "${node.name} asks for a restart, and there is no other server to see it come back from: restart it by hand" >&2`
     : `systemd-run --quiet --on-active=2 systemctl reboot; echo "${node.name} restarts $(cat /proc/sys/kernel/random/boot_id) ${day} $began"; return 0`;
   return `
 export PATH=/usr/local/bin:$PATH

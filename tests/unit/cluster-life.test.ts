@@ -434,6 +434,28 @@ describe("scripts of a node's life", () => {
     assert.doesNotMatch(upgradeScript(still, agent, k3s), /if ! drain/);
   });
 
+  it("restart a machine only where a server sees it come back", () => {
+    const one = plan(server, agent);
+    assert.match(patchScript(one, agent, "2026-11-21"), /systemctl reboot/);
+    for (const [all, node] of [
+      [one, server],
+      [plan(server), server],
+    ] as const) {
+      assert.doesNotMatch(patchScript(all, node, "2026-11-21"), /systemctl reboot/);
+      assert.match(
+        patchScript(all, node, "2026-11-21"),
+        /no other server to see it come back from: restart it by hand/,
+      );
+    }
+    assert.match(patchScript(three, server, "2026-11-21"), /systemctl reboot/);
+  });
+
+  it("note the packages of a machine that was restarted, too", () => {
+    const back = returnScript(three, second, "server-2 restarts abc 2026-11-21 1795239697");
+    assert.match(back, /note server-2 "groundwork\/last-patches=2026-11-21 \$\(\(\$\(date \+%s\) - 1795239697\)\)/);
+    assert.doesNotMatch(returnScript(three, second, "server-2 is patched"), /note /);
+  });
+
   it("put the binary of an agent that runs in place only when it is its turn", () => {
     assert.doesNotMatch(installScript(three, agent, tokens, k3s), /roll\(\)/);
     assert.match(upgradeScript(three, agent, k3s), /roll '\/artifacts\/k3s'/);
