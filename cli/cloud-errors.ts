@@ -70,6 +70,10 @@ const known: readonly Known[] = [
       "then go on",
   },
   {
+    sign: code("locked", "conflict"),
+    say: () => "something else is being done to it at Hetzner: run this again in a minute",
+  },
+  {
     sign: code("invalid_server_type"),
     say: () =>
       "Hetzner does not change the machine to this type in place: its disk is too small for it, or the type is not to be had",

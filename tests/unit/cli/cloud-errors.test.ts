@@ -54,6 +54,12 @@ const cases: [what: string, urn: string, message: string, told: RegExp][] = [
     /^hcloud-server-1: something of this name/,
   ],
   [
+    "a machine that something else is done to",
+    urn("hcloud-server-1"),
+    "1 error occurred:\n\t* cannot perform operation because server is locked (locked, 40b3c1)",
+    /^hcloud-server-1: something else is being done to it/,
+  ],
+  [
     "protection",
     urn("hcloud-server-1"),
     "server is protected (protected)",
