@@ -33,8 +33,7 @@ export const createServer = job<Id>("create-server", async (core, { id }) => {
   await core.converger.converge();
 });
 
-export const powerOn = job<Id>("power-on", async (core, { id }) => {
-  const server = core.state.get("servers", id);
+async function start(core: Core, server: Server): Promise<void> {
   if (server.ipv4 === null && server.ipv6 === null && server.private_net.length === 0) {
     throw new CloudError("action_failed", "the server has no network interface");
   }
@@ -42,9 +41,11 @@ export const powerOn = job<Id>("power-on", async (core, { id }) => {
   core.state.touch();
   // Such a server is there, costs money, and never answers.
   if (core.faults.sleeps(server.name)) return;
-  await core.backend.powerOn(id);
+  await core.backend.powerOn(server.id);
   server.status = "running";
-});
+}
+
+export const powerOn = job<Id>("power-on", (core, { id }) => start(core, core.state.get("servers", id)));
 
 export const powerOff = job<Id>("power-off", async (core, { id }) => {
   const server = core.state.get("servers", id);
@@ -92,12 +93,14 @@ export const rebuild = job<Id & { image: number; userData?: string }>(
   },
 );
 
+/** The cloud switches a machine on again that has got another type. */
 export const changeType = job<Id & { type: string; disk: number }>("change-type", async (core, { id, type, disk }) => {
   const server = core.state.get("servers", id);
   const { name, cores, memory, architecture } = choose(serverTypes, type, "server_type");
   await core.backend.changeType?.(id, { name, cores, memory, architecture, disk });
   server.server_type = type;
   server.primary_disk_size = disk;
+  await start(core, server);
 });
 
 /** Changes fields of a server and tells the backend what follows; takes the change back when that fails. */

@@ -124,14 +124,16 @@ describe("cloud emulator: servers and networks", () => {
     assert.equal((await show(id)).image, null);
   });
 
-  it("changes the type of a stopped server only, and never shrinks a disk", async () => {
+  it("changes the type of a stopped server only, switches it on again, and never shrinks a disk", async () => {
     const id = await makeServer(t, "a");
     const change = (type: string, upgrade = true) => ({ server_type: type, upgrade_disk: upgrade });
     await t.fails("server_not_stopped", "POST", `/servers/${id}/actions/change_type`, change("cpx32"));
     await act(id, "poweroff");
     await t.fails("invalid_server_type", "POST", `/servers/${id}/actions/change_type`, change("cax21"));
     await act(id, "change_type", change("cpx32"));
-    assert.equal((await show(id)).primary_disk_size, 160);
+    const changed = await show(id);
+    assert.deepEqual([changed.primary_disk_size, changed.status], [160, "running"]);
+    await act(id, "poweroff");
     await t.fails("invalid_server_type", "POST", `/servers/${id}/actions/change_type`, change("cpx22"));
   });
 

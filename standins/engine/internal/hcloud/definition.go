@@ -91,7 +91,7 @@ func sshKey() kind {
 
 func placementGroup() kind {
 	return kind{
-		path: "placement_groups", key: "placement_group",
+		path: "placement_groups", key: "placement_group", mustBeThere: true,
 		inputs:  map[string]provider.Field{"name": str, "labels": labels, "type": replaces(required(str))},
 		outputs: map[string]provider.Field{"servers": ids},
 		body:    func(_ *api, _ *provider.Call, in object) (object, error) { return object{"type": in["type"]}, nil },

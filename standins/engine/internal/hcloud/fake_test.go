@@ -213,7 +213,7 @@ func (f *fake) act(o object, action string, body object) {
 	case "change_protection":
 		o["protection"] = body
 	case "change_type":
-		o["server_type"] = object{"name": body["server_type"]}
+		o["server_type"], o["status"] = object{"name": body["server_type"]}, "running"
 	case "poweron":
 		o["status"] = "running"
 	case "poweroff", "shutdown":

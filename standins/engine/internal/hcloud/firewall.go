@@ -11,6 +11,8 @@ func firewall() kind {
 	apply := provider.Field{Kind: provider.Object, Fields: map[string]provider.Field{"server": integer, "labelSelector": str}}
 	return kind{
 		path: "firewalls", key: "firewall",
+		// The official provider breaks off.
+		mustBeThere: true,
 		inputs: map[string]provider.Field{
 			"name": str, "labels": labels, "rules": {Kind: provider.List, Elem: &rule}, "applyTos": computed(provider.Field{Kind: provider.List, Elem: &apply}),
 		},
@@ -159,8 +161,9 @@ func firewallAttachment(a *api) *provider.Resource {
 			}
 			return out
 		},
-		add:    func(in object) (string, object) { return "apply_to_resources", object{"apply_to": targets(in)} },
-		remove: func(in object) (string, object) { return "remove_from_resources", object{"remove_from": targets(in)} },
+		mustBeThere: true,
+		add:         func(in object) (string, object) { return "apply_to_resources", object{"apply_to": targets(in)} },
+		remove:      func(in object) (string, object) { return "remove_from_resources", object{"remove_from": targets(in)} },
 		update: func(a *api, c *provider.Call, old, in object) error {
 			return applyFirewall(a, c, text(in["firewallId"]), targets(old), targets(in))
 		},

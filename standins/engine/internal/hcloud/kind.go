@@ -25,6 +25,8 @@ type kind struct {
 	change map[string]func(a *api, c *provider.Call, id string, old, in object) error
 	// before runs before the object is deleted.
 	before func(a *api, c *provider.Call, id string, o object) error
+	// mustBeThere makes it an error to delete what is gone, as the official provider does with some kinds.
+	mustBeThere bool
 	// unseen names inputs that the API does not show as they were given.
 	unseen []string
 }
@@ -167,6 +169,9 @@ func (k kind) resource(a *api) *provider.Resource {
 		Delete: func(c *provider.Call) error {
 			if k.before != nil {
 				o, err := a.get(c, k.path, c.ID, k.key)
+				if err == nil && o == nil && k.mustBeThere {
+					err = fmt.Errorf("%s with ID '%s' not found (not_found)", k.key, c.ID)
+				}
 				if err != nil || o == nil {
 					return err
 				}
@@ -175,7 +180,7 @@ func (k kind) resource(a *api) *provider.Resource {
 				}
 			}
 			_, err := a.do(c, "DELETE", k.path+"/"+c.ID, nil)
-			if gone(err) {
+			if gone(err) && !k.mustBeThere {
 				return nil
 			}
 			return err

@@ -74,6 +74,8 @@ func networkSubnet(a *api) *provider.Resource {
 			return "add_subnet", pick(in, map[string]string{"type": "type", "ipRange": "ip_range", "networkZone": "network_zone", "vswitchId": "vswitch_id"})
 		},
 		remove: func(in object) (string, object) { return "delete_subnet", object{"ip_range": in["ipRange"]} },
+		// The official provider breaks off.
+		mustBeThere: true,
 	}.resource(a)
 }
 

@@ -24,6 +24,8 @@ type part struct {
 	after func(a *api, c *provider.Call, in object) error
 	// update changes the part in place.
 	update func(a *api, c *provider.Call, old, in object) error
+	// mustBeThere makes it an error to remove what its owner does not have any more, as the official provider does with some.
+	mustBeThere bool
 	// removed says that an error of the removal means that there is nothing to remove.
 	removed func(err error) bool
 }
@@ -82,6 +84,9 @@ func (p part) resource(a *api) *provider.Resource {
 			in := plain(c.State)
 			path, key, id := p.owner(in)
 			o, err := a.get(c, path, id, key)
+			if err == nil && o != nil && p.find(o, in) == nil && p.mustBeThere {
+				return fmt.Errorf("%s is not there any more", p.id(in))
+			}
 			if err != nil || o == nil || p.find(o, in) == nil {
 				return err
 			}

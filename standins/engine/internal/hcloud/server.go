@@ -28,7 +28,7 @@ func server() kind {
 	}
 	nothing := func(*api, *provider.Call, string, object, object) error { return nil }
 	return kind{
-		path: "servers", key: "server",
+		path: "servers", key: "server", mustBeThere: true,
 		inputs: map[string]provider.Field{
 			"name": str, "labels": labels, "serverType": required(str), "image": replaces(str), "location": replaces(computed(str)),
 			"datacenter": replaces(computed(str)), "sshKeys": replaces(strs), "userData": replaces(str), "backups": boolean, "keepDisk": boolean, "iso": str,
@@ -42,7 +42,13 @@ func server() kind {
 		unseen: []string{"userData", "sshKeys", "keepDisk", "rescue", "shutdownBeforeDeletion", "allowDeprecatedImages", "ignoreRemoteFirewallIds", "publicNets", "networks", "iso"},
 		body:   serverBody, made: serverMade, view: serverView,
 		change: map[string]change{
-			"deleteProtection": protect, "rebuildProtection": protect,
+			"deleteProtection": protect,
+			"rebuildProtection": func(a *api, c *provider.Call, id string, old, in object) error {
+				if (old["deleteProtection"] == true) != (in["deleteProtection"] == true) {
+					return nil // one action changes both
+				}
+				return protect(a, c, id, old, in)
+			},
 			"backups":  on("enable_backup", "disable_backup", "backups"),
 			"keepDisk": nothing, "shutdownBeforeDeletion": nothing, "allowDeprecatedImages": nothing, "ignoreRemoteFirewallIds": nothing,
 			"iso": func(a *api, c *provider.Call, id string, _, in object) error {
@@ -58,7 +64,8 @@ func server() kind {
 				return a.act(c, "servers", id, "disable_rescue", nil)
 			},
 			"serverType": func(a *api, c *provider.Call, id string, _, in object) error {
-				return stopped(a, c, id, "change_type", object{"server_type": in["serverType"], "upgrade_disk": in["keepDisk"] != true})
+				// The cloud starts it again by itself.
+				return stopped(a, c, id, "change_type", object{"server_type": in["serverType"], "upgrade_disk": in["keepDisk"] != true}, false)
 			},
 			"placementGroupId": func(a *api, c *provider.Call, id string, old, in object) error {
 				if num(old["placementGroupId"]) != 0 {
@@ -69,7 +76,7 @@ func server() kind {
 				if num(in["placementGroupId"]) == 0 {
 					return nil
 				}
-				return stopped(a, c, id, "add_to_placement_group", object{"placement_group": in["placementGroupId"]})
+				return stopped(a, c, id, "add_to_placement_group", object{"placement_group": in["placementGroupId"]}, true)
 			},
 			"firewallIds": changeFirewalls,
 			"networks":    changeNetworks,
@@ -84,8 +91,8 @@ func server() kind {
 	}
 }
 
-// stopped does an action that wants the server off, and starts it again when it was on.
-func stopped(a *api, c *provider.Call, id, action string, body object) error {
+// stopped does an action that wants the server off, and where told so starts it again when it was on.
+func stopped(a *api, c *provider.Call, id, action string, body object, start bool) error {
 	o, err := a.get(c, "servers", id, "server")
 	if err != nil {
 		return err
@@ -97,7 +104,7 @@ func stopped(a *api, c *provider.Call, id, action string, body object) error {
 		}
 	}
 	err = a.act(c, "servers", id, action, body)
-	if running {
+	if running && (start || err != nil) {
 		err = errors.Join(err, a.act(c, "servers", id, "poweron", nil))
 	}
 	return err
