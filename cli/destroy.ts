@@ -44,7 +44,7 @@ export async function destroy(options: DestroyOptions): Promise<number> {
   await engine.releaseStaleLock(stack);
   const config = await engine.prepare(stack);
   const api = await cloudOf(stack, settings, engine, config);
-  if (api) await recoverCloud(engine, stack, config);
+  if (api) await recoverCloud(engine, stack, { config, next: "destroy" });
   if (api) await drain(stack, api, engine);
   if (isProtected) await unlock(stack, engine, api);
   if (api) await takeBalancers(stack, api, engine, settings);

@@ -144,6 +144,20 @@ async function existing(api: RecoverOptions["api"], at: string, key: string): Pr
   }
 }
 
+/** What comes after the recovery. */
+export type Undertaking = "up" | "destroy";
+
+/**
+ * Resources of the cloud that may be gone and that the next run may delete, by URN: the engine has to ask for them before. The official
+ * provider takes the deletion of what is gone already for an error (servers, placement groups) or dies of it (firewalls, subnets).
+ * Before `up` those that a killed run was busy with; `destroy` deletes everything, whoever took it away before.
+ */
+export function uncertain({ deployment }: StackState, next: Undertaking): string[] {
+  const known = (deployment?.resources ?? []).filter(({ type, id }) => type.startsWith("hcloud:") && id);
+  const begun = new Set((deployment?.pending_operations ?? []).map(({ resource }) => resource.urn));
+  return [...new Set(known.map(({ urn }) => urn))].filter((urn) => next === "destroy" || begun.has(urn));
+}
+
 interface StateServer extends StateResource {
   initErrors?: string[];
 }

@@ -54,7 +54,7 @@ export async function up(options: VerbOptions): Promise<number> {
   await guardUpgrades(stack, settings);
   const inCloud = settings.target.driver === "hcloud";
   // Before anything asks the cloud again: what a refresh reads would hide that a creation had failed.
-  const halfMade = inCloud ? await recoverCloud(engine, stack, config) : [];
+  const halfMade = inCloud ? await recoverCloud(engine, stack, { config, next: "up" }) : [];
   if (inCloud) await lookAfterServers(engine, stack, { config, settings, rest: options.rest ?? [] });
   const kept = process.env["GROUNDWORK_EVENTS"];
   const events = kept ?? (inCloud ? eventLog(`up-${stack}`) : undefined);

@@ -7,6 +7,7 @@ import { say, UserError } from "../ui";
 import { cloudAccess } from "./access";
 import { CloudApi, CloudApiError, type CloudObject } from "./api";
 import { liftLocks } from "./locks";
+import { refreshTargets } from "./refresh";
 
 /** A server of the stack's as its state has it. */
 export interface KnownServer {
@@ -110,10 +111,7 @@ export async function lookAfterServers(
   }
   if (gone.length === 0) return;
   for (const { name } of gone) say(`${name} is not at Hetzner any more: this run makes it anew`);
-  const targets = gone.flatMap(({ urn }) => ["--target", urn]);
-  const args = ["refresh", "--stack", stack, "--yes", "--skip-preview", "--non-interactive", ...targets];
-  const { code, stdout, stderr } = await engine.run(engine.defaults(args, config));
-  if (code !== 0) throw new UserError(`the state could not be told of it:\n${(stderr || stdout).trim()}`);
+  await refreshTargets(engine, stack, { config, targets: gone.map(({ urn }) => urn) });
 }
 
 type Machines = Pick<CloudPlan, "gateway" | "nodes">;

@@ -11,6 +11,8 @@ export interface Edits {
   volume?: number;
   /** Type of the machines. Default cpx22. */
   type?: string;
+  /** Whether the second firewall is applied to machines by their label. Default true. */
+  applied?: boolean;
 }
 
 /** Value of the label `groundwork-stack`. */
@@ -20,7 +22,7 @@ const key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHUAAAAAAAAAAAAAAAAAAAAAAAAAAAA
 
 /** Makes all of it with the provider that the environment's token and endpoint belong to. */
 export function everything(access: { token: string; endpoint: string }, edits: Edits = {}): void {
-  const { nodes = 2, port = "80", volume: size = 10, type: serverType = "cpx22" } = edits;
+  const { nodes = 2, port = "80", volume: size = 10, type: serverType = "cpx22", applied = true } = edits;
   const provider = new hcloud.Provider("cloud", {
     ...access,
     token: pulumi.secret(access.token),
@@ -83,7 +85,13 @@ export function everything(access: { token: string; endpoint: string }, edits: E
     return { server, attached };
   });
   const [first] = servers;
-  new hcloud.FirewallAttachment("closed-nodes", { firewallId: id(closed), labelSelectors: ["role=node"] }, opts);
+  // A firewall that comes or goes locks the machines that it is for, and the provider does not try a deletion again.
+  if (applied)
+    new hcloud.FirewallAttachment(
+      "closed-nodes",
+      { firewallId: id(closed), labelSelectors: ["role=node"] },
+      { ...opts, dependsOn: servers.map((s) => s.attached) },
+    );
   const volume = new hcloud.Volume("volume", { ...named("volume"), size, location: "fsn1", format: "ext4" }, opts);
   new hcloud.VolumeAttachment("volume-node", { volumeId: id(volume), serverId: id(first!.server) }, opts);
   new hcloud.Snapshot("snapshot", { serverId: id(gateway), description: "gateway", labels }, opts);

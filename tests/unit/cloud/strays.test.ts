@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { CloudApi } from "../../../cli/cloud/api";
-import { type StackState, brokenServers, recoverPendingCreates } from "../../../cli/strays";
+import { type StackState, brokenServers, recoverPendingCreates, uncertain } from "../../../cli/strays";
 import { type TestCloud, makeNetwork, makeServer, publicKey, testCloud } from "./api-client";
 
 const labels = { "groundwork-stack": "prod", "managed-by": "groundwork" };
@@ -47,6 +47,26 @@ describe("what a killed run had begun in the cloud", () => {
     await t.done("POST", `/volumes/${volume.id}/actions/change_protection`, { delete: true });
     assert.deepEqual(await recover(stateOf([{ type: "volume:Volume", inputs: { name: "prod-volume" } }])), ["deleted"]);
     assert.deepEqual([left("volumes"), left("servers")], [[], ["prod-server-1"]]);
+  });
+
+  it("has the next run look again at what was being deleted or changed, and a destroy at everything", () => {
+    const known = (type: string): Entry => ({ type, id: "1", inputs: {} });
+    const resources = [known("server:Server"), known("network:Network"), known("firewall:Firewall")];
+    const state = stateOf([{ type: "volume:Volume", inputs: {} }], resources);
+    for (const type of ["deleting", "updating"]) {
+      const server = { type, resource: resource(resources[0]!) };
+      const other = {
+        type,
+        resource: { urn: "urn:pulumi:prod::groundwork::tls:index/key:Key::key", type: "tls:index/key:Key" },
+      };
+      state.deployment!.pending_operations!.push(server, other);
+    }
+    assert.deepEqual(uncertain(state, "up"), [urn("server:Server")]);
+    assert.deepEqual(
+      uncertain(state, "destroy"),
+      resources.map(({ type }) => urn(type)),
+    );
+    assert.deepEqual(uncertain({}, "destroy"), []);
   });
 
   it("is left alone without the labels of this stack, and named", async () => {
