@@ -5,6 +5,8 @@ import { Cache, type IndexedArtifact } from "../artifacts/cache";
 import { bytes, duration } from "../artifacts/durations";
 import { ArtifactError } from "../artifacts/errors";
 import { exclusively } from "../artifacts/exclusive";
+import { givenPlugins, measured } from "../artifacts/given";
+import { layOutHome } from "../artifacts/home";
 import { keyOf, lockedRecipes } from "../artifacts/keys";
 import { Lock } from "../artifacts/lockfile";
 import { Reachability } from "../artifacts/reach";
@@ -106,46 +108,20 @@ export interface Toolchain {
   parts: Record<string, Parts>;
 }
 
-/** Sees to it that the Pulumi CLI and its plugins can be run, and says what each of them is. */
-export async function ensureToolchain(ui: ArtifactUi = plainUi, options: FetchOptions = {}): Promise<Toolchain> {
-  const artifacts = await ensureArtifacts(TOOLCHAIN, ui, options);
-  const cache = new Cache(cacheDir());
-  const pulumiHome = cache.path("pulumi-home");
-  const wanted = JSON.stringify(artifacts.map((artifact) => artifact.path));
-  const stamp = path.join(pulumiHome, "layout.json");
-  if (readText(stamp) !== wanted) {
-    await exclusively(
-      cache.path("locks", "pulumi-home.lock"),
-      () => undefined,
-      () => {
-        if (readText(stamp) === wanted) return;
-        for (const artifact of artifacts) layOut(artifact, pulumiHome);
-        fs.writeFileSync(stamp, wanted);
-      },
-    );
-  }
-  const parts = Object.fromEntries(artifacts.map((artifact) => [artifact.name, artifact.parts]));
-  return { pulumiHome, cli: path.join(pulumiHome, "bin", "pulumi"), parts };
+export interface ToolchainOptions extends FetchOptions {
+  /** Folder of official plugins to use, or "" for none. Default: GROUNDWORK_OFFICIAL_PLUGINS. */
+  plugins?: string;
 }
 
-/** A plugin's folder is named by kind, name and version; the language host sits beside the CLI. */
-function layOut(artifact: IndexedArtifact, home: string): void {
-  const plugin = /^plugin-(.+)$/.exec(artifact.name)?.[1];
-  const folder = path.join(home, ...(plugin ? ["plugins", `resource-${plugin}-${artifact.version}`] : ["bin"]));
-  fs.mkdirSync(folder, { recursive: true });
-  const from = path.dirname(artifact.path);
-  for (const name of fs.readdirSync(from).filter((file) => file !== "entry.json")) {
-    const temporary = path.join(folder, `.${name}.${process.pid}`);
-    fs.rmSync(temporary, { force: true });
-    try {
-      fs.linkSync(path.join(from, name), temporary);
-    } catch {
-      fs.copyFileSync(path.join(from, name), temporary); // another file system
-    }
-    fs.chmodSync(temporary, 0o755);
-    fs.renameSync(temporary, path.join(folder, name));
-    fs.rmSync(temporary, { force: true }); // rename leaves it when both names are already one file
-  }
+/** Sees to it that the Pulumi CLI and its plugins can be run, and says what each of them is. */
+export async function ensureToolchain(ui: ArtifactUi = plainUi, options: ToolchainOptions = {}): Promise<Toolchain> {
+  const given = givenPlugins(options.plugins);
+  const own = TOOLCHAIN.filter((name) => !given.some((plugin) => plugin.name === name));
+  const laidOut = [...(await ensureArtifacts(own, ui, options)), ...given];
+  for (const { name, version, source } of given) ui.say(`${name} ${version}: official, ${source}`);
+  const pulumiHome = await layOutHome(new Cache(cacheDir()), laidOut);
+  const parts = Object.fromEntries(laidOut.map((artifact) => [artifact.name, artifact.parts]));
+  return { pulumiHome, cli: path.join(pulumiHome, "bin", "pulumi"), parts };
 }
 
 /** `npm run artifacts -- [list|fetch|lock|verify|prune] ...`. Returns the exit code. */
@@ -214,10 +190,11 @@ async function verify(ui: ArtifactUi): Promise<number> {
 
 function list(asJson: boolean): void {
   const { artifacts } = new Cache(cacheDir()).readIndex(root);
+  const given = new Map(givenPlugins().map((plugin) => [plugin.name, plugin]));
   const rows = catalogue
     .filter((entry) => !entry.internal)
     .map((entry) => {
-      const found = artifacts[entry.name];
+      const found = given.has(entry.name) ? measured(given.get(entry.name)!) : artifacts[entry.name];
       const here = found !== undefined && fs.existsSync(found.path) ? found : undefined;
       return {
         name: entry.name,
@@ -255,8 +232,4 @@ function columns(rows: string[][]): string {
       .join("  ")
       .trimEnd();
   return rows.map((row) => `${line(row).slice(0, 200)}\n`).join("");
-}
-
-function readText(file: string): string | undefined {
-  return fs.existsSync(file) ? fs.readFileSync(file, "utf8") : undefined;
 }

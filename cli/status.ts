@@ -1,5 +1,6 @@
 import * as fs from "node:fs";
 import { openArtifacts } from "../artifacts";
+import { givenPlugins } from "../artifacts/given";
 import type { Artifact, Parts } from "../artifacts/types";
 import type { ComponentReport, StackReport } from "../stacks/report";
 import { CertificateStatus, certificateTable, readCertificates } from "./certificates";
@@ -29,6 +30,8 @@ export interface Status {
   /** Every certificate of the stack; empty when the cluster could not be asked, which its components tell. */
   certificates: CertificateStatus[];
   endpoints: Record<string, string>;
+  /** Official provider plugins that the user gives to this run's engine, unchecked; those of the cache are in `npm run artifacts`. */
+  plugins: { name: string; version: string; parts: Parts; source: string }[];
   /** Path of the CA certificate that the endpoints' certificates are signed by. */
   ca: string;
 }
@@ -56,6 +59,7 @@ export async function readStatus(report: StackReport): Promise<Status> {
     components,
     certificates,
     endpoints: report.endpoints,
+    plugins: givenPlugins().map(({ name, version, parts, source }) => ({ name, version, parts, source })),
     ca: caFile(report.stack),
   };
 }
@@ -90,7 +94,9 @@ export function statusTable(status: Status): string {
     return [component.name, component.ready ? "ready" : "NOT READY", component.proof, component.url ?? "", parts];
   });
   const components = table(["component", "state", "proof", "URL", "parts"], rows);
-  return status.certificates.length > 0 ? `${components}\n\n${certificateTable(status.certificates)}` : components;
+  const certificates = status.certificates.length > 0 ? [certificateTable(status.certificates)] : [];
+  const plugins = status.plugins.map(({ name, version, parts, source }) => `${name} ${version}: ${parts}, ${source}`);
+  return [components, ...certificates, ...(plugins.length > 0 ? [plugins.join("\n")] : [])].join("\n\n");
 }
 
 /** `npm run status`: exit code 0 when everything is ready, else 1. */

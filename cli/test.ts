@@ -20,6 +20,8 @@ interface Layer {
   jobs?: number;
   /** The tests use the engine and its plugins, so the artefact cache is filled first. */
   engine?: boolean;
+  /** Given official plugins stand beside the others and do not take their place: the tests run with each. */
+  eachPlugin?: boolean;
   /** The tests run the scanners, which are fetched first. */
   scanners?: boolean;
   /** Whole clusters of several machines, minutes each: run every night and when they are named, and not with every change. */
@@ -43,7 +45,7 @@ const layers: Layer[] = [
   { name: "apps", mocha: ["apps/*/test/**/*.test.ts"] },
   { name: "policies", mocha: ["tests/policies/**/*.test.ts"], jobs: 2 },
   { name: "scanners", mocha: ["tests/scanners/**/*.test.ts"], scanners: true },
-  { name: "engine", mocha: ["tests/engine/**/*.test.ts"], jobs: 2, engine: true },
+  { name: "engine", mocha: ["tests/engine/**/*.test.ts"], jobs: 2, engine: true, eachPlugin: true },
   { name: "e2e", mocha: ["tests/e2e/*.test.ts"], engine: true },
   { name: "long", mocha: ["tests/e2e/long/*.test.ts"], engine: true, onRequest: true },
 ];
@@ -62,9 +64,9 @@ function run(argv: string[], env: NodeJS.ProcessEnv = {}, cwd = root): Promise<n
 }
 
 /** Fills the cache, and says where the engine is in the way that the engine itself is told. */
-async function engineSurroundings(): Promise<NodeJS.ProcessEnv> {
-  const { ensureArtifacts, ensureToolchain } = await import("./artifacts");
-  const { cli, pulumiHome } = await ensureToolchain();
+async function engineSurroundings(eachPlugin = false): Promise<NodeJS.ProcessEnv> {
+  const { ensureArtifacts, ensureToolchain, plainUi } = await import("./artifacts");
+  const { cli, pulumiHome } = await ensureToolchain(plainUi, eachPlugin ? { plugins: "" } : {});
   await ensureArtifacts("all");
   return {
     PULUMI_HOME: pulumiHome,
@@ -100,7 +102,7 @@ async function runMocha(
 
 async function runLayer(layer: Layer, filter: string | undefined): Promise<Totals> {
   if (layer.scanners) await fetchScanners();
-  if (layer.mocha) return runMocha(layer, filter, layer.engine ? await engineSurroundings() : {});
+  if (layer.mocha) return runMocha(layer, filter, layer.engine ? await engineSurroundings(layer.eachPlugin) : {});
   const totals: Totals = { passed: 0, failed: 0, skipped: 0 };
   for (const command of layer.commands ?? []) {
     const passed = (await run(command.argv, {}, command.cwd)) === 0;
