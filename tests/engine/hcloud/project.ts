@@ -2,11 +2,12 @@ import { type ChildProcess, spawn } from "node:child_process";
 import * as fs from "node:fs";
 import * as os from "node:os";
 import * as path from "node:path";
-import { ensureToolchain } from "../../../cli/artifacts";
+import { ensureToolchain, plainUi } from "../../../cli/artifacts";
 import { type EngineError, readErrors } from "../../../cli/cloud-errors";
 import { engineEnvironment } from "../../../cli/engine";
 import { root } from "../../../cli/paths";
 import { type Emulator, type EmulatorOptions, startEmulator } from "../../../standins/cloud/main";
+import { pulumiHome, type Subject } from "../contract/subjects";
 
 export interface Ended {
   code: number;
@@ -21,6 +22,8 @@ export class CloudProject {
   private readonly folder = fs.mkdtempSync(path.join(os.tmpdir(), "groundwork-hcloud-"));
   private env: NodeJS.ProcessEnv = {};
 
+  constructor(private readonly subject: Subject) {}
+
   async open(options: Partial<EmulatorOptions> = {}): Promise<void> {
     this.cloud = await startEmulator({ folder: path.join(this.folder, "cloud"), backend: "paper", ...options });
     for (const shared of ["components", "node_modules", "tsconfig.json", "package.json"]) {
@@ -34,8 +37,9 @@ export class CloudProject {
     );
     const state = path.join(this.folder, "state");
     fs.mkdirSync(state);
+    const given = this.subject.folder.startsWith(pulumiHome()) ? "" : path.dirname(this.subject.folder);
     this.env = {
-      ...engineEnvironment(await ensureToolchain()),
+      ...engineEnvironment(await ensureToolchain(plainUi, { plugins: given })),
       ...{ PULUMI_BACKEND_URL: `file://${state}`, PULUMI_CONFIG_PASSPHRASE: "test" },
       // The engine has the flag --event-log with it only.
       PULUMI_DEBUG_COMMANDS: "true",
