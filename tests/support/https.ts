@@ -57,7 +57,7 @@ export function client(url: string, address: string, ca: string) {
 }
 
 /** Repeats `attempt` until it succeeds or `seconds` have passed; then throws its last error. */
-export async function eventually<T>(seconds: number, attempt: () => Promise<T>, pauseMs = 250): Promise<T> {
+export async function eventually<T>(seconds: number, attempt: () => T | Promise<T>, pauseMs = 250): Promise<T> {
   const end = Date.now() + seconds * 1000;
   for (;;) {
     try {

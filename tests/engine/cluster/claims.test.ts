@@ -33,10 +33,11 @@ const definition = {
 describe("claims of what lay on the disk of a node that left", function () {
   this.timeout(120_000);
   const node = process.env["GROUNDWORK_K3S_BINARY"] ?? openArtifacts().file("k3s").path;
-  const folder = fs.mkdtempSync(path.join(os.tmpdir(), "groundwork-claims-"));
+  let folder: string;
   let cluster: ApiServer;
 
   before(async () => {
+    folder = fs.mkdtempSync(path.join(os.tmpdir(), "groundwork-claims-"));
     cluster = await startApiServer(node);
     const { api } = cluster;
     await api.post("/api/v1/namespaces", { metadata: { name: space } });

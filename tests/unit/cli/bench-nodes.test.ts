@@ -5,9 +5,9 @@ import * as path from "node:path";
 import { nodeRatio, nodeTable, nodeTimes } from "../../../cli/bench-nodes";
 
 describe("the time that nodes take", () => {
-  const folder = fs.mkdtempSync(path.join(os.tmpdir(), "groundwork-events-"));
-  const log = path.join(folder, "events");
-  after(() => fs.rmSync(folder, { recursive: true }));
+  let folder: string;
+  beforeEach(() => (folder = fs.mkdtempSync(path.join(os.tmpdir(), "groundwork-events-"))));
+  afterEach(() => fs.rmSync(folder, { recursive: true }));
 
   /** Events of one resource that was made from one second to another. */
   const step = (name: string, from: number, to: number, op = "create"): string[] => {
@@ -19,6 +19,7 @@ describe("the time that nodes take", () => {
   };
 
   it("is told from the steps that bear a node's name, without what they waited for", () => {
+    const log = path.join(folder, "events");
     const lines = [
       ...step("hcloud-network", 0, 9),
       ...step("hcloud-server-1", 10, 15),
