@@ -4,6 +4,7 @@ import * as fs from "node:fs";
 import * as os from "node:os";
 import * as path from "node:path";
 import { openArtifacts } from "../../artifacts";
+import { eventually } from "../support/https";
 import { leftBehind, MachineSnapshot, snapshot } from "../support/machine";
 
 const root = path.resolve(__dirname, "..", "..");
@@ -141,6 +142,21 @@ describe("machines on this computer", function () {
     assert.equal(machines().find(({ id }) => id === `${stack}/one`)!.running, false);
     assert.equal(run(["ensure", "--stack", stack]).status, 0);
     assert.equal(ssh(one, key, "cat /root/kept").stdout, "kept\n");
+  });
+
+  it("come back by themselves from a restart that is asked for inside", async () => {
+    const boot = () => inside("one", "cat", "/proc/sys/kernel/random/boot_id");
+    const [before, of] = [boot(), machines().find(({ id }) => id === `${stack}/one`)!.pid];
+    assert.match(before, /^[0-9a-f-]{36}$/);
+    inside("one", "systemctl", "reboot", "--no-block");
+    await eventually(60, async () => {
+      assert.match(boot(), /^[0-9a-f-]{36}$/);
+      assert.notEqual(boot(), before);
+      assert.equal(ssh(one, key, "cat /root/kept").stdout, "kept\n");
+    });
+    const now = machines().find(({ id }) => id === `${stack}/one`)!;
+    assert.ok(now.running && now.pid !== of);
+    assert.match(inside("one", "bash", "-c", "head -c 4 < /dev/tcp/10.45.0.11/22"), /^SSH-/);
   });
 
   it("are made whole by the next make, wherever the one before was killed", async () => {

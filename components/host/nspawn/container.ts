@@ -10,6 +10,9 @@ export type Place = Pick<ReturnType<typeof layout>, "pid" | "log" | "root" | "up
 /** The name that nspawn knows the machine by; also how its processes are told from others. */
 export const nspawnName = (id: string): string => `gw-${id.replace("/", "-")}`;
 
+/** This computer's end of the machine's network, as nspawn calls it. */
+const linkOf = (id: string): string => `vb-${nspawnName(id)}`;
+
 /** Process id of the machine's nspawn, or undefined when it does not run. */
 export function supervisor(id: string, place: Place = layout(id)): number | undefined {
   const pid = Number(readIfThere(place.pid) ?? 0);
@@ -38,7 +41,10 @@ export interface ContainerSpec {
   binds: string[];
   /** Bytes, and processors; no limit when missing. */
   limits: { memory?: number; cpus?: number };
-  /** Where nspawn's exit code is left when the machine ends by itself: {@link restartCode} when it wants to be started again. */
+  /**
+   * Where nspawn's exit code is left when the machine ends by itself: {@link restartCode} when it wants to be started again.
+   * @default it is started again at once
+   */
   exitFile?: string;
 }
 
@@ -71,9 +77,19 @@ export async function startContainer(id: string, place: Place, spec: ContainerSp
     for group in $GROUPS_TO_JOIN; do echo $$ > "$group/cgroup.procs"; done
     echo $$ > "$PID_FILE"
     exec "$@"`;
+  const once = `"$@" & echo $! > "$PID_FILE"; wait $! && code=0 || code=$?`;
   const andRun = spec.exitFile
-    ? `"$@" & echo $! > "$PID_FILE"; wait $! && code=0 || code=$?; echo $code > "$EXIT_FILE"`
-    : 'exec "$@"';
+    ? `${once}; echo $code > "$EXIT_FILE"`
+    : `while :; do
+  ${once}
+  [ $code = ${restartCode} ] || exit $code
+  # As in removeLink: the kernel takes the machine's end of the network away some time after its last process.
+  tries=100
+  while [ $tries -gt 0 ] && ip link show "$LINK" > /dev/null 2>&1; do
+    ip link del "$LINK" 2> /dev/null || sleep 0.1
+    tries=$((tries - 1))
+  done
+done`;
   const mountAndRun = `mount -t overlay -o "lowerdir=$LOWER,upperdir=$UPPER,workdir=$WORK" ${nspawnName(id)} "$ROOT"\n${andRun}`;
   const log = fs.openSync(place.log, "w", 0o600);
   const child = spawn(
@@ -91,6 +107,7 @@ export async function startContainer(id: string, place: Place, spec: ContainerSp
           .filter((group) => fs.existsSync(group))
           .join(" "),
         PID_FILE: place.pid,
+        LINK: linkOf(id),
         ...(spec.exitFile ? { EXIT_FILE: spec.exitFile } : {}),
         LOWER: spec.lowers.join(":"),
         UPPER: place.upper,
@@ -112,7 +129,7 @@ export async function startContainer(id: string, place: Place, spec: ContainerSp
  * to shorten, and then stands as the link's alternative name.
  */
 export async function removeLink(id: string): Promise<void> {
-  const link = `vb-${nspawnName(id)}`;
+  const link = linkOf(id);
   await poll(10_000, 100, () => !succeeds("ip", "link", "show", link) || (succeeds("ip", "link", "del", link), false));
 }
 
