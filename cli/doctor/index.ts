@@ -7,6 +7,7 @@ import { chosenStack, savedReport } from "../stack";
 import { readStatus } from "../status";
 import { table } from "../ui";
 import { checkBackups } from "./backup";
+import { checkStandby } from "./standby";
 import { checkClocks } from "./clocks";
 import { checkCluster } from "./cluster";
 import { checkComputer, checkStack } from "./computer";
@@ -22,7 +23,9 @@ export async function examine(stack: string): Promise<Finding[]> {
   const below = [
     ...findings,
     ...checkComputer(),
-    ...(settings ? [...checkMachines(stack, settings), ...checkBackups(stack, settings)] : []),
+    ...(settings
+      ? [...checkMachines(stack, settings), ...checkBackups(stack, settings), ...checkStandby(stack, settings)]
+      : []),
   ];
   if (!settings || !fs.existsSync(kubeconfigFile(stack))) {
     return settings

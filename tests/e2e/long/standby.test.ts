@@ -114,6 +114,7 @@ describe("a standby, on real machines", function () {
     taken = Date.parse(/ as of (\S+), /.exec(stdout)?.[1] ?? "");
     assert.ok(taken > 0, stdout);
     assert.deepEqual(pair.rows(), ["changed", "kept", "second", "third"]);
+    assert.match((await second.run("doctor")).stdout, /standby .*has east as of /);
     await doesNotServe();
   });
 

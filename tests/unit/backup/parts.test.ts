@@ -1,6 +1,7 @@
 import * as assert from "node:assert/strict";
 import { addedRoles, differences } from "../../../cli/backup/parts/database";
 import { checkBackups } from "../../../cli/doctor/backup";
+import { checkStandby } from "../../../cli/doctor/standby";
 import { promotedFile } from "../../../cli/standby/promote";
 import { refuseOtherSeal } from "../../../cli/standby/refresh";
 import type { AdminCluster } from "../../../cli/vault/cluster";
@@ -71,6 +72,29 @@ describe("doctor on backups", () => {
     assert.deepEqual(levels(true, 30), ["warn"]);
     assert.deepEqual(levels(true, 25), ["ok"]);
     assert.deepEqual(levels(true, 30, { maxAge: "2d" }), ["ok"]);
+  });
+});
+
+describe("doctor on standbys", () => {
+  const taken = "2026-01-01T00:00:00.000Z";
+  const last = { of: "prod", id: "20260101T000000Z", taken };
+  const check = (standby: object, synced: Parameters<typeof checkStandby>[2], hours = 0) => {
+    const settings = { backup: backupSchema.parse({ maxAge: "3h" }), standby: standbySchema.parse(standby) };
+    return checkStandby("none-such", settings, synced, Date.parse(taken) + hours * 3_600_000);
+  };
+  const levels = (...given: Parameters<typeof check>) => check(...given).map(({ level }) => level);
+
+  it("warns of data that is old, of two moments, or not there", () => {
+    assert.deepEqual(levels({ of: "prod" }, last, 2), ["ok"]);
+    assert.deepEqual(levels({ of: "prod" }, last, 4), ["warn"]);
+    assert.deepEqual(levels({ of: "prod" }, { ...last, unfinished: "20260101T010000Z" }, 1), ["warn"]);
+    assert.deepEqual(levels({ of: "prod" }, undefined), ["warn"]);
+  });
+
+  it("says nothing of one that was promoted, and asks for no backup of one that was not", () => {
+    assert.deepEqual(levels({ of: "prod", promoted: true }, last, 4), []);
+    const settings = { protect: true, backup: backupSchema.parse({}), standby: standbySchema.parse({ of: "prod" }) };
+    assert.deepEqual(checkBackups("none-such", settings, undefined), []);
   });
 });
 
