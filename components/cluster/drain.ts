@@ -49,6 +49,11 @@ drain() { # NODE SECONDS: succeeds once no pod is left that can be elsewhere; el
         $kubectl create --raw "/api/v1/namespaces/$namespace/pods/$name/eviction" --filename - 2>&1) ||
         case "$answer" in *'not found'*) ;; *) refused="$refused $namespace/$name (\${answer##*: })" ;; esac
     done <<< "$pods"
+    # The cluster has lost the machine: nobody is there to end its pods, and they go with its Node object.
+    if [ "$($kubectl get node "$1" --output 'jsonpath={.status.conditions[?(@.type=="Ready")].status}')" = Unknown ]; then
+      echo "$1 does not answer: its pods are not waited for"
+      return 0
+    fi
     [ "$SECONDS" -lt "$end" ] || break
     sleep 1
   done

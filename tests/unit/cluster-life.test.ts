@@ -198,6 +198,7 @@ case "$*" in
   *eviction*) name=$(sed 's#.*/pods/\\(.*\\)/eviction.*#\\1#' <<< "$*"); sed -i "/ $name /d" $M/pods ;;
   'get node'*unschedulable*) cat $M/cordoned 2> /dev/null ;;
   'get node'*annotations*) cat $M/reason 2> /dev/null ;;
+  'get node'*Ready*) cat $M/ready 2> /dev/null || printf True ;;
   'annotate node'*) echo ours > $M/reason ;;
   'patch node'*true*) echo true > $M/cordoned ;;
   'patch node'*null*) rm -f $M/cordoned $M/reason ;;
@@ -219,6 +220,18 @@ esac`,
     const done = drain("drain server-1 1");
     assert.equal(done.code, 1);
     assert.match(done.stderr, /after 1 s these pods are still on server-1: web\/web-held \(Cannot evict pod/);
+  });
+
+  it("are not waited for on a machine that the cluster has lost: one that died a moment ago is still called Ready", () => {
+    pods("web web-1 ReplicaSet leaving", "data db-held Cluster here");
+    machine.write("ready", "Unknown");
+    const done = drain("drain agent-1 300 && echo over");
+    assert.equal(done.stdout, "agent-1 does not answer: its pods are not waited for\nover\n", done.stderr);
+    pods("web web-1 ReplicaSet leaving");
+    for (const status of ["True", "False"]) {
+      machine.write("ready", status);
+      assert.equal(drain("drain agent-1 1").code, 1, status);
+    }
   });
 
   it("are not lost where nothing would make them anew", () => {
