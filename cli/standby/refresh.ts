@@ -64,13 +64,15 @@ export async function refreshVault(target: Target, stack: string, objects: KeptO
   await cluster.chooseLeader();
   await withRoot(cluster, stack, (root) => load(root, snapshot, signal), spare);
   const own = (await cluster.readSecret(recovery.namespace, recovery.name)) ?? {};
-  const gone = Object.keys(own).filter((key) => !(key in kept));
-  await cluster.patchSecret(recovery.namespace, recovery.name, {
-    ...Object.fromEntries(gone.map((key) => [key, null])),
-    ...kept,
-  });
+  await cluster.patchSecret(recovery.namespace, recovery.name, changesTo(own, kept));
   await waitUntilOpen(cluster, signal);
   say("Vault has the newer snapshot");
+}
+
+/** What makes a Secret's values others: keys that were handed over at the other stack are not to stay here either. */
+export function changesTo(own: Record<string, string>, wanted: Record<string, string>): Record<string, string | null> {
+  const gone = Object.keys(own).filter((key) => !(key in wanted));
+  return { ...Object.fromEntries(gone.map((key) => [key, null])), ...wanted };
 }
 
 /** Until what answers is the snapshot's Vault: only that does not know the token of before. */

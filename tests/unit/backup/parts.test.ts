@@ -3,7 +3,7 @@ import { addedRoles, differences } from "../../../cli/backup/parts/database";
 import { checkBackups } from "../../../cli/doctor/backup";
 import { checkStandby } from "../../../cli/doctor/standby";
 import { promotedFile } from "../../../cli/standby/promote";
-import { refuseOtherSeal } from "../../../cli/standby/refresh";
+import { changesTo, refuseOtherSeal } from "../../../cli/standby/refresh";
 import type { AdminCluster } from "../../../cli/vault/cluster";
 import { backupSchema, serves, standbySchema } from "../../../components/backup";
 
@@ -110,6 +110,12 @@ describe("a standby", () => {
     const promoted = promotedFile(text);
     assert.equal(promoted, `${text}    promoted: true\n`);
     assert.equal(promotedFile(promoted), promoted);
+  });
+
+  it("does not keep recovery keys that were handed over at the other stack", () => {
+    const own = { keys: '["old"]', rootCaKey: "old" };
+    assert.deepEqual(changesTo(own, { handedOver: "now" }), { keys: null, rootCaKey: null, handedOver: "now" });
+    assert.deepEqual(changesTo(own, { keys: '["new"]', rootCaKey: "old" }), { keys: '["new"]', rootCaKey: "old" });
   });
 
   it("refuses a snapshot that its bootstrap Vault could not open", async () => {
