@@ -51,14 +51,20 @@ export class Checkout {
     this.replace(
       "artifacts/index.ts",
       "  return {\n    file: get,",
-      `  const { k3sEntries: names } = require("./catalogue/cluster") as typeof import("./catalogue/cluster");
+      `  const { k3sEntries } = require("./catalogue/cluster") as typeof import("./catalogue/cluster");
   const { relabelledK3s } = require("../tests/support/relabelled-k3s") as typeof import("../tests/support/relabelled-k3s");
+  const { binary, images } = k3sEntries("${version}");
   const double = (name: string): Artifact | ImageArtifact => {
-    if (name === names("${version}").binary) return relabelledK3s(get("k3s"), "${version}");
-    return get(name === names("${version}").images ? "k3s-airgap" : name);
+    if (name === binary) return { ...relabelledK3s(get("k3s"), "${version}"), name };
+    return name === images ? { ...get("k3s-airgap"), name } : get(name);
   };
   return {
     file: double,`,
+    );
+    this.replace(
+      "artifacts/index.ts",
+      "Object.values(artifacts).sort",
+      "[...Object.values(artifacts), double(binary), double(images)].sort",
     );
   }
 

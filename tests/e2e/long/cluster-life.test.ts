@@ -2,8 +2,10 @@ import * as assert from "node:assert/strict";
 import * as http from "node:http";
 import { k3sEntries, K3S_RELEASES } from "../../../artifacts/catalogue/cluster";
 import { openArtifacts } from "../../../artifacts";
+import { lostMachines } from "../../../cli/lost-machines";
 import { eventually } from "../../support/https";
 import { leftBehind, MachineSnapshot, snapshot } from "../../support/machine";
+import { offerNewerPackage, proofPackage } from "../../support/package-repository";
 import { Project } from "../../support/project";
 
 const network = { cidr: "10.48.0.0/24", bridge: "gwe2e8" };
@@ -248,13 +250,53 @@ describe("the life of a cluster of three servers and an agent", function () {
 
   it("has the dead server replaced by one up, in the same cluster", async () => {
     project.machineTool("delete", `${project.stack}/server-1`);
-    const urn = `urn:pulumi:${project.stack}::groundwork-e2e::groundwork:host:NspawnHost$command:local:Command::server-1-machine`;
+    // As the verb `up` finds it, from the state and what this computer has.
+    const { deployment } = JSON.parse((await project.pulumi({}, "stack", "export")).output) as {
+      deployment: { resources: { urn: string }[] };
+    };
+    const machines = JSON.parse(project.machineTool("ls", "--json").stdout) as { id: string }[];
+    const urns = deployment.resources.map(({ urn }) => urn);
+    const there = machines.map(({ id }) => id);
+    const lost = lostMachines(urns, project.stack, there);
+    assert.deepEqual(
+      lost.map(({ name }) => name),
+      ["server-1"],
+    );
     const started = Date.now();
-    await project.up(target(), env(next), "--replace", urn);
+    await project.up(target(), env(next), "--replace", lost[0]!.urn);
     said(`replaced in ${Math.round((Date.now() - started) / 1000)} s`);
     assert.deepEqual(releases("server-2"), allAt(next));
     assert.equal(clusterId("server-1"), identity);
     assert.match(project.inside("server-1", "cat", "/etc/rancher/k3s/config.yaml.d/20-join.yaml"), /^server: https/);
+  });
+
+  it("gets newer packages with the restarts that they ask for, node after node, and keeps its majority", async () => {
+    const boots = () =>
+      Object.fromEntries(nodes.map((node) => [node, project.inside(node, "cat", "/proc/sys/kernel/random/boot_id")]));
+    for (const node of nodes) project.inside(node, "bash", "-c", offerNewerPackage);
+    const before = boots();
+    const started = Date.now();
+    await project.up(target(), env(next, { osPatches: "2026-11-21" }));
+    said(`packages and restarts of four machines in ${Math.round((Date.now() - started) / 1000)} s`);
+    const after = boots();
+    const moments = nodes.map((node) => {
+      assert.equal(project.inside(node, "dpkg-query", "--show", "--showformat=${Version}", proofPackage), "2.0", node);
+      assert.match(after[node]!, /^[0-9a-f-]{36}$/);
+      assert.notEqual(after[node], before[node], `${node} was restarted`);
+      const path = "jsonpath={.metadata.annotations.groundwork/last-patches}";
+      const [day, seconds, moment] = kubectl("server-2", "get", "node", node, "-o", path).split(" ");
+      assert.equal(day, "2026-11-21", node);
+      return { node, ended: Number(moment), began: Number(moment) - Number(seconds) };
+    });
+    // One after the other: no two were away at once.
+    const inOrder = [...moments].sort((a, b) => a.ended - b.ended);
+    assert.deepEqual(
+      inOrder.map(({ node }) => node),
+      ["server-1", "server-2", "server-3", "agent-1"],
+    );
+    for (const [index, { began }] of inOrder.entries()) if (index > 0) assert.ok(began >= inOrder[index - 1]!.ended);
+    assert.deepEqual(releases("server-2"), allAt(next));
+    assert.equal(clusterId("server-1"), identity);
   });
 
   it("gives a node up and takes it again, and touches no other", async () => {
