@@ -37,9 +37,8 @@ export class CloudProject {
     );
     const state = path.join(this.folder, "state");
     fs.mkdirSync(state);
-    const given = this.subject.folder.startsWith(pulumiHome()) ? "" : path.dirname(this.subject.folder);
     this.env = {
-      ...engineEnvironment(await ensureToolchain(plainUi, { plugins: given })),
+      ...(await surroundings(this.subject)),
       ...{ PULUMI_BACKEND_URL: `file://${state}`, PULUMI_CONFIG_PASSPHRASE: "test" },
       // The engine has the flag --event-log with it only.
       PULUMI_DEBUG_COMMANDS: "true",
@@ -47,6 +46,15 @@ export class CloudProject {
     };
     const made = await this.pulumi("stack", "init", "prod");
     if (made.code !== 0) throw new Error(made.output);
+  }
+
+  /** Goes on with another plugin. */
+  async use(subject: Subject): Promise<void> {
+    const { PULUMI_HOME, PATH } = await surroundings(subject);
+    Object.assign(this.env, { PULUMI_HOME, PATH });
+    // Which stack is selected stands in the engine's home.
+    const selected = await this.pulumi("stack", "select", "prod");
+    if (selected.code !== 0) throw new Error(selected.output);
   }
 
   /** Runs the engine to its end. */
@@ -103,4 +111,10 @@ export class CloudProject {
     await this.cloud?.destroy();
     fs.rmSync(this.folder, { recursive: true, force: true });
   }
+}
+
+/** The engine's environment with this plugin. */
+async function surroundings({ folder }: Subject): Promise<NodeJS.ProcessEnv> {
+  const plugins = folder.startsWith(pulumiHome()) ? "" : path.dirname(folder);
+  return engineEnvironment(await ensureToolchain(plainUi, { plugins }));
 }

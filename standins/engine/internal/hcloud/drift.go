@@ -23,6 +23,8 @@ func within(given, seen resource.PropertyValue) resource.PropertyValue {
 			}
 		}
 		return resource.NewProperty(out)
+	case g.IsArray() && s.IsArray() && inAnyOrder(g.ArrayValue(), s.ArrayValue()):
+		return given
 	case g.IsArray() && s.IsArray() && len(g.ArrayValue()) == len(s.ArrayValue()):
 		out := make([]resource.PropertyValue, len(s.ArrayValue()))
 		for i := range out {
@@ -33,6 +35,25 @@ func within(given, seen resource.PropertyValue) resource.PropertyValue {
 		return given
 	}
 	return seen
+}
+
+// inAnyOrder says that two lists have the same elements: the API has no order for rules, keys and networks, and gives them in the
+// order in which they were sent, which is another one with the official provider.
+func inAnyOrder(given, seen []resource.PropertyValue) bool {
+	left := append([]resource.PropertyValue{}, seen...)
+	for _, g := range given {
+		found := false
+		for i, s := range left {
+			if found = within(g, s).DeepEquals(g); found {
+				left = append(left[:i], left[i+1:]...)
+				break
+			}
+		}
+		if !found {
+			return false
+		}
+	}
+	return len(left) == 0
 }
 
 // isMap says that an object holds strings only, as labels do: a key more in it is drift and no default of the API.

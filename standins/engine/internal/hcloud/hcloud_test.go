@@ -161,6 +161,24 @@ func TestRefreshSeesDriftAndLoss(t *testing.T) {
 	if err != nil || strings.Join(d.GetDiffs(), " ") != "labels" {
 		t.Fatalf("%v %v", d, err)
 	}
+	rule := func(port string) any {
+		return props{"direction": "in", "protocol": "tcp", "port": port, "sourceIps": []any{"0.0.0.0/0"}}
+	}
+	wall := create(t, p, "Firewall", props{"name": "f", "rules": []any{rule("22"), rule("443")}})
+	seen := list(f.objects["firewalls"][wall.ID]["rules"])
+	f.objects["firewalls"][wall.ID]["rules"] = []any{seen[1], seen[0]}
+	for what, want := range map[string]int{"order": 0, "content": 1} {
+		if what == "content" {
+			f.objects["firewalls"][wall.ID]["rules"] = []any{seen[1], seen[1]}
+		}
+		if again, err = p.Read(token("Firewall"), wall.ID, wall); err != nil || again == nil {
+			t.Fatal(again, err)
+		}
+		if d, err = p.Diff(again, wall.Inputs); err != nil || len(d.GetDiffs()) != want {
+			t.Fatalf("%s: %v %v", what, d, err)
+		}
+		f.objects["firewalls"][wall.ID]["rules"] = []any{seen[1], seen[0]}
+	}
 	delete(f.objects["networks"], s.ID)
 	if again, err = p.Read(token("Network"), s.ID, s); err != nil || again != nil {
 		t.Fatalf("%v %v", again, err)

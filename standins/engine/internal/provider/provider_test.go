@@ -57,6 +57,22 @@ func TestDefaultsGoInBelowSecretsToo(t *testing.T) {
 	}
 }
 
+func TestWhatAnOfficialProviderMadeIsTakenOver(t *testing.T) {
+	p := NewTester(definition())
+	in := PropsOf(map[string]any{"name": "n", "sub": map[string]any{"need": "x", "port": 22.0}, "size": 3})
+	s, err := p.Create(thing, in, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Inputs = s.Inputs.Copy()
+	s.Inputs["__defaults"] = Value([]any{"size"})
+	s.Inputs["sub"] = resource.MakeSecret(Value(map[string]any{"need": "x", "port": 22.0, "__defaults": []any{"port"}}))
+	d, err := p.Diff(s, in)
+	if err != nil || len(d.GetDiffs()) != 0 {
+		t.Fatalf("%v %v", d, err)
+	}
+}
+
 func TestSecretsStaySecret(t *testing.T) {
 	in := PropsOf(map[string]any{"token": "t"})
 	in["name"] = resource.MakeSecret(Value("n"))

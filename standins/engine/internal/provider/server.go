@@ -182,7 +182,8 @@ func (s *Server) read(pairs ...any) error {
 }
 
 func (s *Server) unmarshal(label string, in *structpb.Struct) (Props, error) {
-	return plugin.UnmarshalProperties(in, plugin.MarshalOptions{Label: label, KeepUnknowns: true, KeepSecrets: true, SkipNulls: true})
+	props, err := plugin.UnmarshalProperties(in, plugin.MarshalOptions{Label: label, KeepUnknowns: true, KeepSecrets: true, SkipNulls: true})
+	return withoutBridgeKeys(props), err
 }
 
 func (s *Server) marshal(label string, in Props) (*structpb.Struct, error) {

@@ -63,6 +63,37 @@ func same(a, b resource.PropertyValue) bool {
 	return a.DeepEquals(b)
 }
 
+// withoutBridgeKeys takes away the lists of defaults that official providers keep in the inputs of what they made: they say nothing of
+// the resource, and would look like a change of everything to who takes over the state.
+func withoutBridgeKeys(p Props) Props {
+	if p == nil {
+		return nil
+	}
+	out := Props{}
+	for k, v := range p {
+		if k != "__defaults" {
+			out[k] = withoutBridgeKeysIn(v)
+		}
+	}
+	return out
+}
+
+func withoutBridgeKeysIn(v resource.PropertyValue) resource.PropertyValue {
+	switch {
+	case v.IsSecret():
+		return resource.MakeSecret(withoutBridgeKeysIn(v.SecretValue().Element))
+	case v.IsObject():
+		return resource.NewProperty(withoutBridgeKeys(v.ObjectValue()))
+	case v.IsArray():
+		out := make([]resource.PropertyValue, len(v.ArrayValue()))
+		for i, e := range v.ArrayValue() {
+			out[i] = withoutBridgeKeysIn(e)
+		}
+		return resource.NewProperty(out)
+	}
+	return v
+}
+
 // diffInputs compares two sets of inputs by the table.
 func diffInputs(fields map[string]Field, olds, news, state Props) *Diff {
 	d := &Diff{Changed: map[string]Change{}}
