@@ -1,7 +1,7 @@
 /**
  * What the contract suite runs against: the CLI of PATH, and for each provider the plugins that are present, official or
  * stand-in. PULUMI_HOME/plugins is looked through first, then the folder that GROUNDWORK_OFFICIAL_PLUGINS names, so that official
- * plugins can be put beside stand-ins without being used by anything else.
+ * plugins stand beside the stand-ins in these tests.
  */
 import { spawnSync } from "node:child_process";
 import * as fs from "node:fs";
