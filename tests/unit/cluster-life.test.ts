@@ -242,6 +242,14 @@ esac`,
     assert.doesNotMatch(machine.read("asked"), /eviction/);
   });
 
+  it("are waited for, and not evicted, where they empty a volume's folder", () => {
+    pods("kube-system helper-pod-delete-pvc-1 none here");
+    const done = drain("drain server-1 1");
+    assert.equal(done.code, 1);
+    assert.match(done.stderr, /after 1 s these pods are still on server-1: kube-system\/helper-pod-delete-pvc-1/);
+    assert.doesNotMatch(machine.read("asked"), /eviction/);
+  });
+
   it("get their node back, unless a person had cordoned it", () => {
     pods();
     drain("cordon server-1 upgrade");
