@@ -103,7 +103,8 @@ export class ClusterBaseline extends pulumi.ComponentResource {
 
   /**
    * K3s runs one CoreDNS, and with its machine every name in the cluster would be gone until another one is up. Its manifest leaves
-   * the number of them to others, and spreads them over the machines (manifests/coredns.yaml in k3s-io/k3s).
+   * the number of them to others, and spreads them over the machines where it can (manifests/coredns.yaml in k3s-io/k3s); the budget
+   * keeps a drain from taking both at once where it could not.
    */
   private spreadNames(name: string, cluster?: pulumi.Resource): void {
     const annotations = { "pulumi.com/patchForce": "true" };
@@ -114,6 +115,17 @@ export class ClusterBaseline extends pulumi.ComponentResource {
         spec: { replicas: 2 },
       },
       { parent: this, retainOnDelete: true, deletedWith: cluster },
+    );
+    new k8s.policy.v1.PodDisruptionBudget(
+      `${name}-coredns`,
+      {
+        metadata: { name: "coredns", namespace: "kube-system" },
+        spec: {
+          ...{ maxUnavailable: 1, unhealthyPodEvictionPolicy: "AlwaysAllow" },
+          selector: { matchLabels: { "k8s-app": "kube-dns" } },
+        },
+      },
+      { parent: this, deletedWith: cluster },
     );
   }
 }

@@ -20,6 +20,7 @@ export interface ClusterSpec {
   switchoverDelay: number;
   probes: Record<"startup" | "readiness" | "liveness", { periodSeconds: number; failureThreshold?: number }>;
   ephemeralVolumesSizeLimit: { shm: Bytes; temporaryData: Bytes };
+  affinity: { podAntiAffinityType: "required"; topologyKey: string };
   topologySpreadConstraints: object[];
   inheritedMetadata: { labels: Record<string, string> };
   certificates?: {
@@ -105,6 +106,9 @@ export function planCluster(name: string, plan: ClusterPlan): ClusterArgs {
         liveness: { periodSeconds: 10 },
       },
       ephemeralVolumesSizeLimit: { shm: "128Mi", temporaryData: "256Mi" },
+      // The settings ask for a machine for each. Two copies on one machine would be lost together, and neither could leave it in
+      // a drain: where a machine is gone, its copy waits for another one.
+      affinity: { podAntiAffinityType: "required", topologyKey: "kubernetes.io/hostname" },
       topologySpreadConstraints: [
         {
           maxSkew: 1,

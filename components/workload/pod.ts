@@ -71,6 +71,10 @@ export function planPod(plan: PodPlan): PodTemplate {
         fsGroupChangePolicy: "OnRootMismatch",
         seccompProfile: { type: "RuntimeDefault" },
       },
+      // Copies of data are for the loss of a machine, and what is on a machine's disk can't move in a drain: never two on one.
+      ...(Object.keys(plan.claims ?? {}).length > 0 && {
+        affinity: { podAntiAffinity: { requiredDuringSchedulingIgnoredDuringExecution: [alone(plan.selector)] } },
+      }),
       topologySpreadConstraints: [
         {
           maxSkew: 1,
@@ -86,6 +90,11 @@ export function planPod(plan: PodPlan): PodTemplate {
     },
   };
 }
+
+const alone = (matchLabels: Record<string, string>) => ({
+  topologyKey: "kubernetes.io/hostname",
+  labelSelector: { matchLabels },
+});
 
 function planContainer(
   name: string,

@@ -111,11 +111,6 @@ const pods: Reason[] = [
     "Topology constraints spread the copies, and unlike an anti-affinity let one machine run them all.",
     shape.spreads,
   ),
-  kubeScore(
-    "statefulset-has-host-podantiaffinity",
-    "The same constraints spread its copies over the machines that there are.",
-    shape.spreads,
-  ),
   kubeScore("deployment-replicas", "How many copies run is a setting: one machine has no use for a second."),
   kubeScore(
     "deployment-strategy",
@@ -134,6 +129,11 @@ const others: Reason[] = [
     "KSV-0037",
     "The system's namespaces are closed by default as well, and their policies have to stand in them.",
     shape.ofKind("NetworkPolicy"),
+  ),
+  trivy(
+    "KSV-0037",
+    "The cluster's names are served from there, and the budget of what serves them stands beside it.",
+    shape.named("PodDisruptionBudget/kube-system/coredns"),
   ),
   trivy(
     "KSV-0037",

@@ -119,6 +119,11 @@ describe("PostgreSQL", () => {
     assert.equal(cluster().protect, true);
   });
 
+  it("puts no two copies of its data on one machine, also where a machine is gone", () => {
+    const { affinity } = cluster().inputs.spec;
+    assert.deepEqual(affinity, { podAntiAffinityType: "required", topologyKey: "kubernetes.io/hostname" });
+  });
+
   it("takes connections with TLS and a password, and no others", () => {
     assert.deepEqual(cluster().inputs.spec.postgresql.pg_hba, [
       "hostssl all all all scram-sha-256",

@@ -189,6 +189,10 @@ describe("a hardened workload", () => {
     assert.equal(spec.persistentVolumeClaimRetentionPolicy.whenDeleted, "Retain");
     assert.deepEqual(spec.template.spec.containers[0].volumeMounts, [{ name: "data", mountPath: "/data" }]);
     assert.equal(find(graph, "Service", "web").inputs.spec.clusterIP, "None");
+    // Copies of data stand on machines of their own; what has none may share one.
+    const [apart] = spec.template.spec.affinity.podAntiAffinity.requiredDuringSchedulingIgnoredDuringExecution;
+    assert.deepEqual(apart.labelSelector.matchLabels, spec.selector.matchLabels);
+    assert.equal(deploymentOf(await deployed({})).inputs.spec.template.spec.affinity, undefined);
   });
 
   it("may be a job, or a job on a timetable that never runs twice at once", async () => {
