@@ -105,7 +105,8 @@ export function remoteScript(name: string, args: RemoteScriptArgs, opts: pulumi.
       connection: { ...connectionTo(args.host.ssh), dialErrorLimit: args.dialErrorLimit ?? 5 },
       create: "bash -s -- apply",
       update: "bash -s -- apply",
-      delete: "bash -s -- remove",
+      // Where there is nothing to take back nobody is dialled: the machine may be gone, with another one at its address.
+      ...(args.remove === undefined ? {} : { delete: "bash -s -- remove" }),
       // What makes it run again stands in the text. A trigger of the provider would replace the resource, which runs `remove`
       // after `apply`.
       stdin: pulumi

@@ -85,6 +85,12 @@ describe("the nodes of a cluster in the graph", function () {
       assert.ok(isAfter(begun, "k3s-kubeconfig", `k3s-${name}-ready`));
   });
 
+  it("ask a machine for nothing at their end where there is nothing to take back: it may be gone by then", () => {
+    const atEnd = (name: string) => named(graph, name).inputs["delete"] as unknown;
+    for (const step of ["install", "upgrade"]) assert.equal(atEnd(`k3s-agent-1-${step}`), undefined, step);
+    for (const step of ["images", "member"]) assert.equal(atEnd(`k3s-agent-1-${step}`), "bash -s -- remove", step);
+  });
+
   it("let no server wait for an agent's machine", () => {
     assert.ok(!isAfter(graph, "k3s-server-3-install", "agent-1-machine"));
   });
