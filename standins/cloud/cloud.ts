@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import * as fs from "node:fs";
 import type { AddressInfo } from "node:net";
 import * as path from "node:path";
+import { writeAtomically } from "../../cli/paths";
 import type { Backend } from "./backend";
 import { Core } from "./core";
 import type { Fault, Faults } from "./faults";
@@ -90,7 +91,7 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
   const endpoint = `http://${wanted.host}:${port}/v1`;
   const standIn = "emulator of the Hetzner Cloud API; nothing here is at Hetzner";
   const file: EndpointFile = { standIn, endpoint, token, pid: process.pid };
-  fs.writeFileSync(endpointFile(options.folder), JSON.stringify(file), { mode: 0o600 });
+  writeAtomically(endpointFile(options.folder), JSON.stringify(file), 0o600);
   core.resume();
   return {
     endpoint,
