@@ -36,7 +36,7 @@ export function givenPlugins(folder = process.env[GIVEN_PLUGINS], entries = cata
     }
     const file = path.resolve(folder, wanted, `pulumi-resource-${name}`);
     if (!isProgram(file)) throw wrong(`${path.join(wanted, path.basename(file))} in it is missing or can't be run`);
-    if (fs.readFileSync(file).includes("groundwork.dev/standins/")) {
+    if (isStandIn(file)) {
       throw wrong(`${wanted} in it is a stand-in of this project's`);
     }
     const source = `given in ${folder}, not checked against the lock`;
@@ -51,6 +51,11 @@ export function givenPlugins(folder = process.env[GIVEN_PLUGINS], entries = cata
 export function measured(plugin: GivenPlugin): Artifact {
   const content = fs.readFileSync(plugin.path);
   return { ...plugin, sha256: sha256(content), size: content.length };
+}
+
+/** Whether a binary is one of this project's stand-ins: Go writes the module's path into what it builds. */
+export function isStandIn(file: string): boolean {
+  return fs.readFileSync(file).includes("groundwork.dev/standins/");
 }
 
 function isProgram(file: string): boolean {

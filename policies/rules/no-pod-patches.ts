@@ -11,8 +11,8 @@ const kinds = [
   "CronJob",
 ];
 
-/** The number of pods says nothing of what a pod is. */
-const onlyScales = (props: Record<string, unknown>): boolean => {
+/** Whether a patch changes the number of pods alone, which says nothing of what a pod is. */
+export const onlyScales = (props: Record<string, unknown>): boolean => {
   const { spec } = props as { spec?: Record<string, unknown> };
   return spec !== undefined && Object.keys(spec).join() === "replicas";
 };

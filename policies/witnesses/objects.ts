@@ -1,6 +1,7 @@
 import * as fs from "node:fs";
 import * as path from "node:path";
 import { stringify } from "yaml";
+import { onlyScales } from "../rules/no-pod-patches";
 
 /** A Kubernetes object of a stack, as the program asks for it. */
 export interface RenderedObject {
@@ -20,15 +21,15 @@ export interface Resource {
 export const titleOf = ({ kind, metadata }: Pick<RenderedObject, "kind" | "metadata">): string =>
   [kind, metadata.namespace, metadata.name].filter(Boolean).join("/");
 
-/** Another number of somebody else's pods: the pack's rule no-pod-patches lets nothing else be in it, and no pod can be seen in it. */
-const onlyScales = /:(Deployment|StatefulSet)Patch$/;
-
 /** The Kubernetes objects among a stack's resources; what only changes an object that others made is one, too. */
 export function objectsOf(resources: readonly Resource[]): RenderedObject[] {
-  return resources
-    .filter(({ type, inputs }) => type.startsWith("kubernetes:") && inputs["kind"] && inputs["metadata"]?.name)
-    .filter(({ type }) => !onlyScales.test(type))
-    .map(({ inputs }) => inputs as RenderedObject);
+  return (
+    resources
+      .filter(({ type, inputs }) => type.startsWith("kubernetes:") && inputs["kind"] && inputs["metadata"]?.name)
+      // Another number of somebody else's pods: there is no pod in it to be judged.
+      .filter(({ type, inputs }) => !(type.endsWith("Patch") && onlyScales(inputs)))
+      .map(({ inputs }) => inputs as RenderedObject)
+  );
 }
 
 /**

@@ -7,6 +7,7 @@ import { spawnSync } from "node:child_process";
 import * as fs from "node:fs";
 import * as os from "node:os";
 import * as path from "node:path";
+import { isStandIn } from "../../../artifacts/given";
 
 /** The providers that the suite has scenarios for, each with the npm package whose version names the plugin. */
 export const providers = ["command", "random", "tls"] as const;
@@ -52,11 +53,6 @@ function firstBytes(file: string, count: number): string {
 /** The home folder that the environment names, or Pulumi's default. */
 export function pulumiHome(): string {
   return process.env["PULUMI_HOME"] ?? path.join(os.homedir(), ".pulumi");
-}
-
-/** Whether a binary is one of this project's stand-ins: Go writes the module's path into what it builds. */
-export function isStandIn(file: string): boolean {
-  return fs.readFileSync(file).includes("groundwork.dev/standins/");
 }
 
 /** The plugins present for a provider: at most one official and one stand-in. */

@@ -1,8 +1,8 @@
 import * as assert from "node:assert/strict";
-import { CloudApi, type CloudObject } from "../../../cli/cloud/api";
+import type { CloudObject } from "../../../cli/cloud/api";
 import { explainCloudErrors } from "../../../cli/cloud-errors";
 import { type Provider, subjects } from "../contract/subjects";
-import { CloudProject, type Ended } from "./project";
+import { CloudProject, type Ended, ok } from "./project";
 
 interface Server extends CloudObject {
   status: string;
@@ -36,23 +36,15 @@ for (const subject of subjects("hcloud" as Provider))
   describe(`orders at Hetzner Cloud, against the emulator without machines (${subject.kind})`, function () {
     this.timeout(240_000);
     const project = new CloudProject(subject);
-    let api: CloudApi;
-    before(async () => {
-      await project.open();
-      api = new CloudApi({ token: project.cloud.token, endpoint: project.cloud.endpoint });
-    });
+    before(() => project.open());
     after(() => project.close());
 
-    const ok = (ended: Ended): Ended => {
-      assert.equal(ended.code, 0, ended.output.slice(-3000));
-      return ended;
-    };
     /** What the engine did to which resources of the cloud, but for what stayed as it was. */
     const done = ({ output }: Ended): string[] =>
       [...output.matchAll(/^ *(?:\+|-|~|\+-|-\+|\+\+|--)\s+(hcloud:\S+) (\S+) (created|updated|deleted|replaced)\b/gm)]
         .map(([, , name, what]) => `${what} ${name}`)
         .sort();
-    const servers = () => api.list<Server>("/servers", "servers");
+    const servers = () => project.api.list<Server>("/servers", "servers");
 
     it("are made with fewer than 300 requests, protected and private", async () => {
       Object.assign(project, { target, protect: true });
@@ -70,13 +62,15 @@ for (const subject of subjects("hcloud" as Provider))
         ...["prod-gateway", "prod-server-1", "prod-server-2", "prod-server-3", "prod-work-1", "prod-work-2"],
       ]);
       for (const { id, name } of (await servers()).filter(({ name }) => name !== "prod-gateway")) {
-        const { actions } = await api.get<{ actions: { id: number; command: string }[] }>(`/servers/${id}/actions`);
+        const { actions } = await project.api.get<{ actions: { id: number; command: string }[] }>(
+          `/servers/${id}/actions`,
+        );
         const order = actions.sort((a, b) => a.id - b.id).map(({ command }) => command);
         // It starts for the first time with its interface: there is no other way in or out.
         assert.deepEqual(order, ["create_server", "attach_to_network", "start_server", "change_protection"], name);
       }
       assert.deepEqual(project.names("primary_ips"), ["prod-gateway-ipv4", "prod-gateway-ipv6"]);
-      const balancers = await api.list<Balancer>("/load_balancers", "load_balancers");
+      const balancers = await project.api.list<Balancer>("/load_balancers", "load_balancers");
       const [door] = balancers.filter(({ name }) => name === "prod-api");
       assert.equal(door!.public_net.enabled, false);
       assert.equal(door!.targets[0]!.targets.length, 3);
@@ -102,12 +96,12 @@ for (const subject of subjects("hcloud" as Provider))
       assert.match(await refused(), /^hcloud-rare-1: Hetzner has none left/);
 
       project.cloud.fail({ kind: "soldOut", type: "ccx13", off: true });
-      await api.change("POST", "/servers", { name: "prod-taken-1", server_type: "cpx22", image: "debian-12" });
+      await project.api.change("POST", "/servers", { name: "prod-taken-1", server_type: "cpx22", image: "debian-12" });
       project.target = { ...target, agents: [...target.agents, pool("rare", "ccx13"), pool("taken")] };
       assert.match(await refused(), /^hcloud-taken-1: something of this name/);
 
       const [stranger] = (await servers()).filter(({ name }) => name === "prod-taken-1");
-      await api.remove(`/servers/${stranger!.id}`);
+      await project.api.remove(`/servers/${stranger!.id}`);
       ok(await project.up());
       assert.deepEqual(
         project.names("servers").filter((name) => /rare|taken/.test(name)),
@@ -138,7 +132,7 @@ for (const subject of subjects("hcloud" as Provider))
 
     it("make a machine that is lost anew, at its address, and touch nothing else", async () => {
       const before = (await servers()).find(({ name }) => name === "prod-server-2")!;
-      await api.remove(`/servers/${before.id}`);
+      await project.api.remove(`/servers/${before.id}`);
       assert.deepEqual(done(ok(await project.up("--refresh"))), ["created hcloud-server-2"]);
       const after = (await servers()).find(({ name }) => name === "prod-server-2")!;
       assert.notEqual(after.id, before.id);

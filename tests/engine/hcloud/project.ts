@@ -1,8 +1,10 @@
+import * as assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import * as fs from "node:fs";
 import * as os from "node:os";
 import * as path from "node:path";
 import { ensureToolchain, plainUi } from "../../../cli/artifacts";
+import { CloudApi } from "../../../cli/cloud/api";
 import { type EngineError, readErrors } from "../../../cli/cloud-errors";
 import { engineEnvironment } from "../../../cli/engine";
 import { root } from "../../../cli/paths";
@@ -14,18 +16,27 @@ export interface Ended {
   output: string;
 }
 
+/** A run of the engine that has to end well. */
+export function ok(ended: Ended): Ended {
+  assert.equal(ended.code, 0, ended.output.slice(-3000));
+  return ended;
+}
+
 /** A stack of the program beside this file on the real engine, and an emulated cloud (a stand-in) without machines. */
 export class CloudProject {
   cloud!: Emulator;
   target: object = {};
   protect = false;
-  private readonly folder = fs.mkdtempSync(path.join(os.tmpdir(), "groundwork-hcloud-"));
+  api!: CloudApi;
+  private folder = "";
   private env: NodeJS.ProcessEnv = {};
 
   constructor(private readonly subject: Subject) {}
 
   async open(options: Partial<EmulatorOptions> = {}): Promise<void> {
+    this.folder = fs.mkdtempSync(path.join(os.tmpdir(), "groundwork-hcloud-"));
     this.cloud = await startEmulator({ folder: path.join(this.folder, "cloud"), backend: "paper", ...options });
+    this.api = new CloudApi({ token: this.cloud.token, endpoint: this.cloud.endpoint });
     for (const shared of ["components", "node_modules", "tsconfig.json", "package.json"]) {
       fs.symlinkSync(path.join(root, shared), path.join(this.folder, shared));
     }
@@ -44,8 +55,7 @@ export class CloudProject {
       PULUMI_DEBUG_COMMANDS: "true",
       ...{ HCLOUD_ENDPOINT: this.cloud.endpoint, HCLOUD_TOKEN: this.cloud.token },
     };
-    const made = await this.pulumi("stack", "init", "prod");
-    if (made.code !== 0) throw new Error(made.output);
+    ok(await this.pulumi("stack", "init", "prod"));
   }
 
   /** Goes on with another plugin. */
@@ -53,8 +63,7 @@ export class CloudProject {
     const { PULUMI_HOME, PATH } = await surroundings(subject);
     Object.assign(this.env, { PULUMI_HOME, PATH });
     // Which stack is selected stands in the engine's home.
-    const selected = await this.pulumi("stack", "select", "prod");
-    if (selected.code !== 0) throw new Error(selected.output);
+    ok(await this.pulumi("stack", "select", "prod"));
   }
 
   /** Runs the engine to its end. */

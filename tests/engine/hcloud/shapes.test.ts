@@ -1,7 +1,7 @@
 import * as assert from "node:assert/strict";
-import { CloudApi, type CloudObject } from "../../../cli/cloud/api";
+import type { CloudObject } from "../../../cli/cloud/api";
 import { type Provider, subjects } from "../contract/subjects";
-import { CloudProject, type Ended } from "./project";
+import { CloudProject, ok } from "./project";
 
 interface Placed extends CloudObject {
   datacenter?: { location: { name: string } };
@@ -37,23 +37,15 @@ for (const subject of subjects("hcloud" as Provider))
   describe(`a stack of public machines, against the emulator without machines (${subject.kind})`, function () {
     this.timeout(240_000);
     const project = new CloudProject(subject);
-    let api: CloudApi;
-    before(async () => {
-      await project.open();
-      api = new CloudApi({ token: project.cloud.token, endpoint: project.cloud.endpoint });
-    });
+    before(() => project.open());
     after(() => project.close());
 
-    const ok = (ended: Ended): Ended => {
-      assert.equal(ended.code, 0, ended.output.slice(-3000));
-      return ended;
-    };
     const place = ({ datacenter, location }: Placed) => (datacenter?.location ?? location)?.name;
 
     it("stands in three places, on two kinds of processor, with a volume", async () => {
       project.target = target;
       ok(await project.up());
-      const servers = await api.list<Server>("/servers", "servers");
+      const servers = await project.api.list<Server>("/servers", "servers");
       assert.deepEqual(servers.map((one) => [one.name, place(one), one.server_type.architecture]).sort(), [
         ["prod-server-1", "nbg1", "arm"],
         ["prod-server-2", "fsn1", "arm"],
@@ -64,14 +56,14 @@ for (const subject of subjects("hcloud" as Provider))
         assert.ok(public_net.ipv4, `${name} has no public address`);
         assert.equal(backup_window !== null, name === "prod-store-1", `${name} with backups: ${backup_window}`);
       }
-      const [volume, ...others] = await api.list<Placed>("/volumes", "volumes");
+      const [volume, ...others] = await project.api.list<Placed>("/volumes", "volumes");
       assert.deepEqual(others, []);
       assert.deepEqual([place(volume!), volume!.size], ["hel1", 20]);
       assert.equal(volume!.server, servers.find(({ name }) => name === "prod-store-1")!.id);
     });
 
     it("lets in the networks that are named, and everybody to what is for everybody", async () => {
-      const rules = (await api.list<Firewall>("/firewalls", "firewalls")).flatMap((one) => one.rules);
+      const rules = (await project.api.list<Firewall>("/firewalls", "firewalls")).flatMap((one) => one.rules);
       const open = rules.filter(({ direction }) => direction === "in");
       const sources = (protocol: string, port: string) =>
         open.filter((rule) => rule.protocol === protocol && rule.port === port).flatMap((rule) => rule.source_ips);
@@ -82,7 +74,7 @@ for (const subject of subjects("hcloud" as Provider))
       assert.deepEqual([...new Set(anyone.map(({ protocol, port }) => `${protocol} ${port}`))].sort(), [
         ...["icmp null", "tcp 443", "tcp 80", "udp 51820"],
       ]);
-      const balancers = await api.list<Balancer>("/load_balancers", "load_balancers");
+      const balancers = await project.api.list<Balancer>("/load_balancers", "load_balancers");
       assert.deepEqual(balancers.map(({ name, public_net }) => [name, public_net.enabled]).sort(), [
         ["prod-api", true],
         ["prod-ingress", true],
@@ -94,19 +86,19 @@ for (const subject of subjects("hcloud" as Provider))
     });
 
     it("takes a snapshot of every machine under a name, and lets a volume grow where it is", async () => {
-      const [before] = await api.list<Placed>("/volumes", "volumes");
+      const [before] = await project.api.list<Placed>("/volumes", "volumes");
       const [store] = target.agents;
       project.target = { ...target, agents: [{ ...store, volume: 30 }], snapshots: ["before-winter"] };
       ok(await project.up());
-      const [after] = await api.list<Placed>("/volumes", "volumes");
+      const [after] = await project.api.list<Placed>("/volumes", "volumes");
       assert.deepEqual([after!.id, after!.size], [before!.id, 30]);
-      assert.equal((await api.list("/images?type=snapshot", "images")).length, 4);
+      assert.equal((await project.api.list("/images?type=snapshot", "images")).length, 4);
     });
 
     it("leaves nothing, its snapshots included", async () => {
       ok(await project.pulumi("destroy", "--yes", "--skip-preview"));
       for (const kind of ["servers", "networks", "firewalls", "load_balancers", "primary_ips", "volumes", "ssh_keys"])
         assert.deepEqual(project.names(kind), [], kind);
-      assert.deepEqual(await api.list("/images?type=snapshot", "images"), []);
+      assert.deepEqual(await project.api.list("/images?type=snapshot", "images"), []);
     });
   });
